@@ -1,0 +1,72 @@
+"""The one door to the machine: a root to write, hardware to read, programs to run, clocks."""
+
+import os
+
+from tsagent.host.clock import Clock
+from tsagent.host.process import CommandFailed, CommandResult, Interrupted, Runner
+from tsagent.host.tree import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional, Sequence
+
+    from tsagent.facts import Facts
+
+__all__ = ["Clock", "CommandFailed", "CommandResult", "Host", "Interrupted", "Runner", "Tree"]
+
+TOOL_LIMIT = 120.0  # seconds for a tool of the agent's own that has no limit of its own
+
+
+class Host:
+    """Everything outside the agent, handed in once and passed to all that acts.
+
+    `root` is the tree to write; `hardware` holds the `/sys` and `/proc` to read; `commands` says what
+    becomes of the user's own commands: "live", "skip", "chroot" or "here"; `disk` is the image file that
+    stands for the machine's disk when a root is given.
+    """
+
+    def __init__(
+        self,
+        root: str = "/",
+        hardware: "Optional[str]" = None,
+        commands: "Optional[str]" = None,
+        disk: "Optional[str]" = None,
+        runner: "Optional[Runner]" = None,
+        clock: "Optional[Clock]" = None,
+    ) -> None:
+        self.root = Tree(root)
+        self.hardware = Tree(hardware) if hardware else self.root
+        self.live = self.root.live
+        self.commands = commands or ("live" if self.live else "skip")
+        self.disk = os.path.abspath(disk) if disk else None
+        self.runner = runner or Runner()
+        self.clock = clock or Clock()
+        self.facts = None  # type: Optional[Facts]  # set by whoever starts a run
+
+    def which(self, name: str) -> "Optional[str]":
+        """The absolute path of a program of this machine, or None."""
+        return self.runner.which(name)
+
+    def run(
+        self,
+        argv: "Sequence[str]",
+        stdin: "Optional[bytes]" = None,
+        env: "Optional[Dict[str, str]]" = None,
+        timeout: "Optional[float]" = TOOL_LIMIT,
+        killable: bool = True,
+    ) -> CommandResult:
+        """Run a tool of the agent's own on this machine; its status is the caller's to judge."""
+        return self.runner.run(argv, stdin=stdin, env=env, timeout=timeout, killable=killable)
+
+    def check(
+        self,
+        argv: "Sequence[str]",
+        stdin: "Optional[bytes]" = None,
+        timeout: "Optional[float]" = TOOL_LIMIT,
+        killable: bool = True,
+    ) -> CommandResult:
+        """Run a tool and raise CommandFailed unless it succeeds."""
+        result = self.run(argv, stdin=stdin, timeout=timeout, killable=killable)
+        if result.status != 0 or result.timed_out:
+            raise CommandFailed(result)
+        return result

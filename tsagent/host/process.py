@@ -1,0 +1,226 @@
+"""Running other programs: argument lists, a minimal environment, no stdin by default, a deadline.
+
+Output goes to an unlinked file rather than a pipe, so that a daemon a command leaves behind cannot
+hold the agent by keeping the pipe open.
+"""
+
+import os
+import signal
+import time
+
+from tsagent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from typing import Dict, List, Optional, Sequence
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+GRACE = 10.0  # seconds between SIGTERM and SIGKILL
+_OUTPUT_LIMIT = 1 << 20  # bytes of output kept in memory, from its end
+_POLL = 0.05  # seconds: how soon an interruption is noticed while a command runs
+
+
+class CommandResult:
+    """How a command ended. `status` is its exit status, or minus the signal that killed it."""
+
+    __slots__ = ("argv", "output", "pid", "seconds", "status", "timed_out")
+
+    def __init__(
+        self, argv: "Sequence[str]", status: int, output: bytes, seconds: float, timed_out: bool, pid: int
+    ) -> None:
+        self.argv = list(argv)
+        self.status = status
+        self.output = output
+        self.seconds = seconds
+        self.timed_out = timed_out
+        self.pid = pid
+
+    @property
+    def text(self) -> str:
+        """The output (standard output and error together) as text."""
+        return self.output.decode("utf-8", "replace")
+
+    def last_line(self) -> str:
+        """The last line that says something, for an error message."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        return lines[-1][:300] if lines else "no output"
+
+
+class Interrupted(Exception):
+    """The machine is shutting down: the work in flight was cut off."""
+
+
+class CommandFailed(AgentError):
+    """A tool the agent called did not succeed."""
+
+    def __init__(self, result: CommandResult, hint: "Optional[str]" = None) -> None:
+        if result.timed_out:
+            ending = "passed its time limit"
+        elif result.status < 0:
+            ending = "was killed by signal %d" % -result.status
+        else:
+            ending = "failed with status %d" % result.status
+        name = os.path.basename(result.argv[0])
+        super().__init__("%s %s: %s" % (name, ending, result.last_line()), "command-failed", hint)
+        self.result = result
+
+
+class Runner:
+    """Starts programs. One is shared by all workers; `interrupt()` may be called by a signal handler."""
+
+    def __init__(self, path: str = PATH) -> None:
+        self.path = path
+        self.interrupted = False
+
+    def interrupt(self) -> None:
+        """Make every running killable command end and every waiting caller see `Interrupted`."""
+        self.interrupted = True
+
+    def which(self, name: str) -> "Optional[str]":
+        """The absolute path of a program, or None."""
+        if "/" in name:
+            return name if os.access(name, os.X_OK) else None
+        for directory in self.path.split(":"):
+            candidate = directory + "/" + name
+            if os.access(candidate, os.X_OK):
+                return candidate
+        return None
+
+    def run(
+        self,
+        argv: "Sequence[str]",
+        stdin: "Optional[bytes]" = None,
+        env: "Optional[Dict[str, str]]" = None,
+        cwd: "Optional[str]" = None,
+        timeout: "Optional[float]" = None,
+        output: "Optional[int]" = None,
+        killable: bool = True,
+        chroot: "Optional[str]" = None,
+    ) -> CommandResult:
+        """Run `argv` to its end.
+
+        `timeout` is in seconds, None for no limit. Past it a killable command's whole process group
+        gets SIGTERM, 10 s later SIGKILL; one that is not killable is left running and reported.
+        `output` is a descriptor to write to instead of keeping the output.
+        Raises AgentError `no-such-program`; `Interrupted` when the machine shuts down meanwhile.
+        """
+        import subprocess
+
+        program = self.which(argv[0]) if chroot is None else argv[0]
+        if program is None:
+            raise AgentError("the program %s is not installed" % argv[0], code="no-such-program")
+        kept = output if output is not None else _unlinked_file()
+        enter = None
+        if chroot is not None:
+            root = chroot
+
+            def enter() -> None:
+                os.chroot(root)
+                os.chdir(cwd or "/")
+
+        started = time.monotonic()
+        try:
+            process = subprocess.Popen(
+                [program] + list(argv[1:]),
+                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+                stdout=kept,
+                stderr=kept,
+                cwd=cwd if chroot is None else None,
+                env=self.environment(env),
+                start_new_session=True,
+                close_fds=True,
+                preexec_fn=enter,
+            )
+            if stdin is not None:
+                _feed(process, stdin)
+            timed_out = self._wait(process, started, timeout, killable)
+            status = process.returncode if process.returncode is not None else -signal.SIGALRM
+            text = b"" if output is not None else _tail(kept)
+        except OSError as error:
+            raise AgentError(
+                "%s could not be started: %s" % (argv[0], error.strerror), code="command-failed"
+            ) from None
+        finally:
+            if output is None:
+                os.close(kept)
+        return CommandResult(argv, status, text, time.monotonic() - started, timed_out, process.pid)
+
+    def environment(self, extra: "Optional[Dict[str, str]]" = None) -> "Dict[str, str]":
+        """The whole environment a command sees: nothing of the agent's own."""
+        env = {"PATH": self.path, "HOME": "/root", "LC_ALL": "C.UTF-8" if _has_c_utf8() else "C"}
+        if extra:
+            env.update(extra)
+        return env
+
+    def _wait(
+        self, process: "subprocess.Popen[bytes]", started: float, timeout: "Optional[float]", killable: bool
+    ) -> bool:
+        """Wait for the end; whether the limit was passed."""
+        pause = 0.0005  # short commands are seen at once, long ones cost little
+        while process.poll() is None:
+            late = timeout is not None and time.monotonic() - started > timeout
+            if late and not killable:
+                return True
+            if late or (self.interrupted and killable):
+                _kill_group(process)
+                if self.interrupted:
+                    raise Interrupted()
+                return True
+            time.sleep(pause)
+            pause = min(pause * 2, _POLL)
+        if self.interrupted and process.returncode in (-signal.SIGTERM, -signal.SIGKILL):
+            raise Interrupted()
+        return False
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    for number, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            break
+        deadline = time.monotonic() + grace
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if process.returncode is not None and number == signal.SIGTERM:
+            # The leader is gone; what it left in its group goes too.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            break
+
+
+def _feed(process: "subprocess.Popen[bytes]", data: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(data)
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it did not want all of it; its exit status tells the rest
+
+
+def _unlinked_file() -> int:
+    for directory in ("/run", "/tmp", "/dev/shm", "/var/tmp"):
+        try:
+            return os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError:
+            continue
+    import tempfile
+
+    with tempfile.TemporaryFile() as stream:
+        return os.dup(stream.fileno())
+
+
+def _tail(descriptor: int) -> bytes:
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, _OUTPUT_LIMIT, max(0, size - _OUTPUT_LIMIT))
+
+
+def _has_c_utf8() -> bool:
+    # glibc knows C.UTF-8 by a directory (el8+, Debian) or built in (2.35+); el7 has neither.
+    return any(
+        os.path.exists(path)
+        for path in ("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8", "/usr/lib64/libc_malloc_debug.so.0")
+    )

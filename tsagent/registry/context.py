@@ -1,0 +1,139 @@
+"""What a module's plan(context) is given: settings, facts, the instance, and eyes without hands."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence
+
+    from tsagent.facts import Facts
+    from tsagent.host import Tree
+
+_READ_LIMIT = 16 << 20  # bytes
+
+
+class Nothing:
+    """A module's word that there is nothing to do, and why."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Decision:
+    """A value a module chose, for `tsagent explain`."""
+
+    __slots__ = ("because", "facts", "key", "value")
+
+    def __init__(self, key: str, value: "Any", because: str, facts: "List[str]") -> None:
+        self.key = key
+        self.value = value
+        self.because = because
+        self.facts = facts
+
+    def as_data(self) -> "Dict[str, Any]":
+        """The same as JSON data."""
+        return {"key": self.key, "value": self.value, "because": self.because, "facts": self.facts}
+
+
+class Context:
+    """The world as one module may see it. It reads; it has no effects, and what it read is recorded.
+
+    `settings`: the module's keys and their values. `facts`: see tsagent.facts. `instance`: the normalised
+    public metadata. `sensitive`: the metadata that is never shown (a password). `network`: the network
+    configuration the source carries, or None. `scripts`: the user's scripts. `live`: the root is the
+    running system. `provisional`: it is not known yet which instance this is. `commands` and `disk`: as in
+    Host.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: "Dict[str, Any]",
+        facts: "Facts",
+        root: "Tree",
+        hardware: "Tree",
+        instance: "Optional[Dict[str, Any]]" = None,
+        sensitive: "Optional[Dict[str, Any]]" = None,
+        network: "Optional[Dict[str, Any]]" = None,
+        scripts: "Sequence[Dict[str, Any]]" = (),
+        provisional: bool = False,
+        commands: str = "live",
+        disk: "Optional[str]" = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.facts = facts
+        self.instance = instance or {}
+        self.sensitive = sensitive or {}
+        self.network = network
+        self.scripts = list(scripts)
+        self.provisional = provisional
+        self.commands = commands
+        self.disk = disk
+        self.live = root.live
+        self.reads = []  # type: List[str]
+        self.warnings = []  # type: List[str]
+        self.decisions = []  # type: List[Decision]
+        self.reason = None  # type: Optional[str]
+        self._root = root
+        self._hardware = hardware
+
+    # -- eyes ---------------------------------------------------------------------------------
+
+    def read(self, path: str) -> "Optional[bytes]":
+        """The content of a file of the root; None where there is none. Other errors are raised."""
+        self.reads.append(path)
+        try:
+            return self._root.read(path, _READ_LIMIT)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
+        """The stripped text of a small file of the root, or `default`."""
+        self.reads.append(path)
+        return self._root.text(path, default)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something at `path` in the root."""
+        self.reads.append(path)
+        return self._root.exists(path)
+
+    def listdir(self, path: str) -> "List[str]":
+        """The sorted names in a directory of the root."""
+        self.reads.append(path)
+        return self._root.listdir(path)
+
+    def hardware_text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
+        """The stripped text of a file of the machine's /sys or /proc, or `default`."""
+        self.reads.append(path)
+        return self._hardware.text(path, default)
+
+    def hardware_exists(self, path: str) -> bool:
+        """Whether there is something at `path` in the machine's /sys or /proc."""
+        self.reads.append(path)
+        return self._hardware.exists(path)
+
+    def read_disk(self, offset: int, size: int) -> bytes:
+        """Bytes of the image file that stands for the disk (`--disk`). Raises OSError."""
+        if self.disk is None:
+            return b""
+        self.reads.append(self.disk)
+        with open(self.disk, "rb") as stream:
+            stream.seek(offset)
+            return stream.read(size)
+
+    # -- words --------------------------------------------------------------------------------
+
+    def nothing(self, reason: str) -> Nothing:
+        """Say that there is nothing to do: `return context.nothing("no GPU on the PCI bus")`."""
+        self.reason = reason
+        return Nothing(reason)
+
+    def warn(self, message: str) -> None:
+        """Report something that is not as it should be; the run is then degraded, not failed."""
+        self.warnings.append(message)
+
+    def choose(self, key: str, value: "Any", because: str, facts: "Sequence[str]" = ()) -> "Any":
+        """Record why a value was chosen, for `tsagent explain`; returns the value."""
+        self.decisions.append(Decision(key, value, because, list(facts)))
+        return value

@@ -77,8 +77,10 @@ class BuildWithData(build_py):
         if getattr(self, "editable_mode", False):
             return outputs
         generated = os.path.join(self.build_lib, GENERATED)
-        data = [target for _source, target in self.data()] + ([generated] if os.path.exists(generated) else [])
-        return sorted(set(outputs).union(data))
+        data = {target for _source, target in self.data()}
+        if os.path.exists(generated):
+            data.add(generated)
+        return sorted(data.union(outputs))
 
 
 setup(cmdclass={"build_py": BuildWithData})

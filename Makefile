@@ -1,0 +1,45 @@
+# `make` alone tells what there is. Only make and Python 3.6 or newer need be there before: tools/bootstrap.py
+# installs the rest (as root) or prints the line that does, once.
+
+PYTHON ?= python3
+VENV ?= .venv
+# More words for the command of a target: make test ARGS="-k journal -x"
+ARGS ?=
+
+BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
+RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
+SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
+
+.PHONY: help demo test lint format types clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo:  ## a whole first boot, shown as it happens: simulator, scratch disk, scratch root
+	@$(BOOTSTRAP) demo
+	@$(RUN) -m tsagent demo $(ARGS)
+
+test:  ## the whole test suite; as root it is complete
+	@$(BOOTSTRAP) test
+	@[ "$$(id -u)" = 0 ] || echo "Not root: the tests that need root are left out, each with that reason."
+	@$(RUN) -m pytest $(ARGS)
+
+lint:  ## style, mistakes, Python 3.6, shell scripts
+	@$(BOOTSTRAP) lint
+	$(VENV)/bin/ruff check --output-format concise $(SOURCES)
+	$(VENV)/bin/ruff format --check $(SOURCES)
+	$(VENV)/bin/vermin --quiet --no-tips --violations --eval-annotations --target=3.6- $(SOURCES)
+	shellcheck $$(git ls-files -z | xargs -0 grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash' --)
+
+types:  ## mypy, strict
+	@$(BOOTSTRAP) lint
+	$(VENV)/bin/mypy tsagent $(wildcard modules)
+
+format:  ## bring the sources into shape
+	@$(BOOTSTRAP) lint
+	$(VENV)/bin/ruff check --fix $(SOURCES)
+	$(VENV)/bin/ruff format $(SOURCES)
+
+clean:  ## remove everything made here, the virtual environment too
+	rm -rf .venv .venv.lock build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,99 @@
+"""Plan tests as data: facts and settings in, changes out.
+
+Each file of `cases/MODULE/` is one case; only the fields it names are compared. See docs/modules.md.
+"""
+
+import glob
+import json
+import os
+
+import pytest
+
+from tsagent.facts import Facts
+from tsagent.host import Host
+from tsagent.registry.context import Context, Nothing
+from tsagent.registry.discovery import discover
+from tsagent.registry.loading import load_module
+
+CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases")
+FILES = sorted(glob.glob(CASES + "/*/*.json"))
+
+
+def make_context(case, name, tmp_path):
+    """A context of plain data, over a root that holds just the case's files."""
+    root = tmp_path / "root"
+    hardware = tmp_path / "hardware"
+    for top, files in ((root, case.get("files", {})), (hardware, case.get("hardware", {}))):
+        top.mkdir()
+        for path, text in files.items():
+            file = top / path[1:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode("utf-8"))
+    host = Host(str(root), hardware=str(hardware), commands=case.get("commands"))
+    scripts = [dict(item, content=item["content"].encode("utf-8")) for item in case.get("scripts", [])]
+    context = Context(
+        name,
+        case.get("settings", {}),
+        Facts.from_data(case.get("facts", {})),
+        host.root,
+        host.hardware,
+        instance=case.get("instance"),
+        sensitive=case.get("sensitive"),
+        network=case.get("network"),
+        scripts=scripts,
+        provisional=case.get("provisional", False),
+        commands=case.get("commands", "live"),
+    )
+    context.live = case.get("live", True)
+    return context
+
+
+def plan(context, module):
+    """All changes a module plans, or its word that there is nothing to do."""
+    answer = module.plan(context)
+    if answer is None or isinstance(answer, Nothing):
+        return []
+    return list(answer)
+
+
+def seen(change, field):
+    """A field of a change as a case file writes it."""
+    if field == "describe":
+        return change.describe()
+    value = getattr(change, field) if hasattr(change, field) else change.payload().get(field)
+    if field == "mode" and value is not None:
+        return "%04o" % value
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if isinstance(value, (tuple, set)):
+        return list(value)
+    return value if isinstance(value, (int, float, list, dict, bool, type(None))) else str(value)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[os.path.relpath(path, CASES)[:-5] for path in FILES])
+def test_plan(path, tmp_path):
+    with open(path, encoding="utf-8") as stream:
+        case = json.load(stream)
+    name = os.path.basename(os.path.dirname(path))
+    context = make_context(case, name, tmp_path)
+    tree = Host("/").root
+    module = load_module(discover(tree, use_cache=False).modules[name], tree)
+    changes = plan(context, module)
+    expected = case.get("changes", [])
+    got = [{field: seen(change, field) for field in want} for change, want in zip(changes, expected)]
+    extra = [change.describe() for change in changes[len(expected) :]]
+    assert (got, extra) == (expected, []), [change.describe() for change in changes]
+    if "nothing" in case:
+        assert context.reason == case["nothing"]
+    for words in case.get("warnings", []):
+        assert any(words in warning for warning in context.warnings), context.warnings
+    if not case.get("warnings"):
+        assert context.warnings == []
+    for key, value in case.get("decisions", {}).items():
+        assert value in [item.value for item in context.decisions if item.key == key]
+
+
+def test_there_are_cases_for_every_module():
+    modules = discover(Host("/").root, use_cache=False).modules
+    without = [name for name in modules if not glob.glob("%s/%s/*.json" % (CASES, name))]
+    assert without == []

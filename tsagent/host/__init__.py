@@ -42,6 +42,16 @@ class Host:
         self.runner = runner or Runner()
         self.clock = clock or Clock()
         self.facts = None  # type: Optional[Facts]  # set by whoever starts a run
+        self.instance_dir = "/var/lib/tsagent/instances/pending"  # private to the instance, in the root
+        self._deadline = None  # type: Optional[float]
+
+    def limited(self, seconds: float) -> "Host":
+        """The same host, whose tools must end within `seconds` from now; 0 is no limit."""
+        import copy
+
+        other = copy.copy(self)
+        other._deadline = self.clock.monotonic() + seconds if seconds else None
+        return other
 
     def which(self, name: str) -> "Optional[str]":
         """The absolute path of a program of this machine, or None."""
@@ -56,6 +66,9 @@ class Host:
         killable: bool = True,
     ) -> CommandResult:
         """Run a tool of the agent's own on this machine; its status is the caller's to judge."""
+        if self._deadline is not None and killable:
+            left = max(0.1, self._deadline - self.clock.monotonic())
+            timeout = left if timeout is None else min(timeout, left)
         return self.runner.run(argv, stdin=stdin, env=env, timeout=timeout, killable=killable)
 
     def check(

@@ -219,8 +219,5 @@ def _tail(descriptor: int) -> bytes:
 
 
 def _has_c_utf8() -> bool:
-    # glibc knows C.UTF-8 by a directory (el8+, Debian) or built in (2.35+); el7 has neither.
-    return any(
-        os.path.exists(path)
-        for path in ("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8", "/usr/lib64/libc_malloc_debug.so.0")
-    )
+    # el7 has no C.UTF-8, and a locale that is not there makes shells and perl complain.
+    return any(os.path.exists("/usr/lib/locale/" + name) for name in ("C.utf8", "C.UTF-8"))

@@ -80,7 +80,6 @@ def load_schema(root: "Tree", path: str, shipped: bool) -> "Any":
         raise AgentError("%s: %s" % (path, error.strerror), code="bad-schema") from None
 
 
-_Entry = "Tuple[str, str, str, str, bool, List[int]]"
 
 
 def _candidates(root: "Tree", shipped: str) -> "Tuple[List[Any], List[str], List[str]]":

@@ -13,6 +13,7 @@ FREQUENCIES = ("always", "instance", "once")
 class ModuleInfo:
     """A module as the engine knows it before loading it.
 
+    `after` orders only; `requires` also skips this module when what it names has failed.
     `path` and `schema_path` lie inside the root unless `shipped`. `time_limit` is in seconds, 0 for none.
     `section`: the module has a key of its own name that holds a mapping. `provisional`: it may run while
     it is not known which instance this is.
@@ -27,6 +28,7 @@ class ModuleInfo:
         "title",
         "stage",
         "after",
+        "requires",
         "provides",
         "locks",
         "frequency",
@@ -46,6 +48,7 @@ class ModuleInfo:
         self.title = data["title"]  # type: str
         self.stage = data["stage"]  # type: str
         self.after = data["after"]  # type: List[str]
+        self.requires = data["requires"]  # type: List[str]
         self.provides = data["provides"]  # type: List[str]
         self.locks = data["locks"]  # type: List[str]
         self.frequency = data["frequency"]  # type: str
@@ -72,7 +75,7 @@ def read_metadata(
         raise refuse("expected an object that says the module's stage")
     declared = schema["x-tsagent"]
     known = {"stage", "frequency", "time_limit", "only_with_keys", "provisional"}
-    lists = {"after", "provides", "locks", "keys"}
+    lists = {"after", "requires", "provides", "locks", "keys"}
     for key in declared:
         if key not in known | lists:
             raise refuse("unknown entry %r" % key)
@@ -99,6 +102,7 @@ def read_metadata(
             "title": str(schema.get("title", name)),
             "stage": declared["stage"],
             "after": declared.get("after", []),
+            "requires": declared.get("requires", []),
             "provides": declared.get("provides", []),
             "locks": declared.get("locks", []),
             "frequency": declared.get("frequency", "instance"),

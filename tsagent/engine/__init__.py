@@ -1,0 +1,1 @@
+"""The one place that applies changes: in the order of a graph, with a journal."""

@@ -1,0 +1,134 @@
+"""Running the modules of one stage: in graph order, with workers and named locks."""
+
+from tsagent.engine import results
+from tsagent.host.process import Interrupted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Dict, List, Set
+
+    from tsagent.engine.graph import Graph
+    from tsagent.engine.results import ModuleResult
+
+    Work = Callable[[str], ModuleResult]
+
+MAX_WORKERS = 4
+
+
+def run_stage(
+    graph: "Graph", failed_before: "Set[str]", work: "Work", skip: "Callable[[str, str], ModuleResult]", workers: int
+) -> "List[ModuleResult]":
+    """Run every module of the graph and return how each ended.
+
+    `work(name)` runs one module; `skip(name, reason)` records one that cannot run. `failed_before` are
+    modules of earlier stages that failed. One module runs on the caller's own thread when no other can
+    run beside it, so a single worker makes no thread at all.
+    """
+    waiting = {name: set(waits) for name, waits in graph.waits.items()}
+    ended = {}  # type: Dict[str, ModuleResult]
+    pool = _Pool(work, min(max(workers, 1), MAX_WORKERS))
+    lost = set(failed_before)
+    try:
+        while waiting or pool.running:
+            for name in sorted(waiting):
+                reason = _hopeless(graph, name, lost)
+                if reason and not waiting[name] & set(waiting):
+                    ended[name] = skip(name, reason)
+                    lost.add(name)
+                    del waiting[name]
+            ready = [
+                name
+                for name in sorted(waiting)
+                if not waiting[name] & (set(waiting) | set(pool.running))
+                and not pool.locked(graph.modules[name].locks)
+            ]
+            for name in ready:
+                if pool.full() or pool.locked(graph.modules[name].locks):
+                    continue
+                del waiting[name]
+                pool.start(name, graph.modules[name].locks, alone=not pool.running and len(ready) == 1)
+            for result in pool.collect():
+                ended[result.name] = result
+                if result.state in (results.FAILED, results.INTERRUPTED):
+                    lost.add(result.name)
+    except Interrupted:
+        pool.drain()
+        raise
+    return list(ended.values())
+
+
+def _hopeless(graph: "Graph", name: str, lost: "Set[str]") -> str:
+    """Why a module cannot run at all, or an empty string."""
+    missing = graph.missing.get(name)
+    if missing:
+        return "requires %s, which is not there" % ", ".join(missing)
+    failed = sorted(graph.needs[name] & lost)
+    return "requires %s, which failed" % ", ".join(failed) if failed else ""
+
+
+class _Pool:
+    """At most `size` modules at a time, no two holding the same lock."""
+
+    def __init__(self, work: "Work", size: int) -> None:
+        self._work = work
+        self._size = size
+        self.running = {}  # type: Dict[str, List[str]]
+        self._finished = []  # type: List[ModuleResult]
+        self._interrupted = False
+        self._condition = None
+
+    def full(self) -> bool:
+        return len(self.running) >= self._size
+
+    def locked(self, locks: "List[str]") -> bool:
+        held = {lock for locks_of_one in self.running.values() for lock in locks_of_one}
+        return bool(held & set(locks))
+
+    def start(self, name: str, locks: "List[str]", alone: bool) -> None:
+        import threading
+
+        self.running[name] = locks
+        if alone or self._size == 1:
+            self._finished.append(self._work(name))
+            return
+        if self._condition is None:
+            self._condition = threading.Condition()
+        threading.Thread(target=self._run, args=(name,), name=name, daemon=True).start()
+
+    def _run(self, name: str) -> None:
+        try:
+            result = self._work(name)
+        except Interrupted:
+            result = None
+        assert self._condition is not None
+        with self._condition:
+            if result is None:
+                self._interrupted = True
+                self.running.pop(name)
+            else:
+                self._finished.append(result)
+            self._condition.notify_all()
+
+    def collect(self) -> "List[ModuleResult]":
+        """Wait until at least one running module has ended, and return those that have."""
+        if not self.running:
+            return []
+        if self._condition is not None:
+            with self._condition:
+                while not self._finished and not self._interrupted:
+                    self._condition.wait(1.0)
+                done, self._finished = self._finished, []
+        else:
+            done, self._finished = self._finished, []
+        for result in done:
+            self.running.pop(result.name, None)
+        if self._interrupted:
+            raise Interrupted()
+        return done
+
+    def drain(self) -> None:
+        """Wait for the others to notice the interruption."""
+        if self._condition is not None:
+            with self._condition:
+                while set(self.running) - {result.name for result in self._finished}:
+                    self._condition.wait(1.0)

@@ -1,4 +1,32 @@
-"""What a source said, in one shape whatever the source was."""
+"""What a source said, in one shape whatever the source was.
+
+`metadata` holds these names, each only where the source states it (`instance_id` and `public_keys`
+always; the metadata service also always `nics` and `volumes`):
+
+    instance_id            "ins-3g445roi"; what the instance's directory is called after
+    instance_name          as its owner named it
+    uuid                   of OpenStack or of the service, as written there
+    app_id                 digits
+    instance_type          "S5.MEDIUM4"
+    image_id               "img-…"
+    hostname               short or fully qualified
+    region, zone           "ap-guangzhou", "ap-guangzhou-3"
+    public_keys            list of OpenSSH public keys, a key a text
+    mac, local_ipv4, public_ipv4   of the primary NIC
+    nics                   list, the service's order; each a dict, None for what is not known:
+        mac                lower case, as the kernel writes it
+        primary            whether it is eth0
+        local_ipv4         its primary private address
+        local_ipv4s        all of them, the primary first
+        netmask, prefix    "255.255.192.0", 18
+        gateway            of its subnet
+        public_ipv4        bound to the primary address
+        vpc_id, subnet_id
+    volumes                list of cloud disk ids, "disk-…"
+    spot_termination_time  "YYYY-MM-DD hh:mm:ss", UTC+8; only while being reclaimed
+
+`sensitive` holds `password` (text) and, of local sources, `meta_data`: all of that document, raw.
+"""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +42,8 @@ class SourceData:
     """All that one source said about one instance.
 
     `source` is "imds", "configdrive", "nocloud" or "none"; `origin` the URL or path it came from.
-    `metadata` is public and holds only plain JSON values under normalised names (see
-    `docs/sources.md`); `sensitive` is never shown, logged or written to a readable file.
+    `metadata` is public and holds plain JSON values under normalised names; `sensitive` is never
+    shown, logged or written to a readable file.
     `network` is None or `{"format": "openstack" | "v1" | "v2" | "imds", "config": {...}}`.
     `warnings` are whole sentences for the report, free of any value that could be secret.
     `fingerprint` tells whether a local source is still the one read before; None where unknown.

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tsagent.host.clock import Clock
     from tsagent.sources.imds.client import Trace
 
-# The address rather than the name: no DNS at first boot, and none to be spoofed.
-DEFAULT_BASE = "http://169.254.0.23"
 DEADLINE = 120.0  # seconds for a whole crawl
 
 MAX_REQUESTS = 25  # for an instance of one NIC

@@ -121,9 +121,11 @@ def on_tencent_cloud(dmi: "Any") -> bool:
     )
 
 
-def find_local(host: "Host", choice: Choice) -> "Optional[Found]":
-    """The local source that `choice` leads to, unread: with its fingerprint a known instance needs no
-    more. None where there is none. Raises AgentError where one that was named is not there.
+def find_local(host: "Host", choice: Choice, dmi: "Any" = None) -> "Optional[Found]":
+    """The local source that `choice` leads to, unread: with its fingerprint a known instance needs no more.
+
+    None where there is none, or where the metadata service stands before it in the order and this is
+    Tencent Cloud by `dmi`. Raises AgentError `source-unreadable`.
     """
     from tsagent.sources import configdrive, nocloud
 

@@ -65,13 +65,20 @@ def has_headers():
     return os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h"))
 
 
-PARTS = {"python:venv": has_venv, "python:headers": has_headers}
+def has_yaml_header():
+    """Whether the old PyYAML, which comes as source, gets its C loader."""
+    return os.path.exists("/usr/include/yaml.h")
+
+
+PARTS = {"python:venv": has_venv, "python:headers": has_headers, "yaml.h": has_yaml_header}
 
 PYTHON = [
     Need("python:venv", "python3-venv", "python3-pip", required=True),
     Need("python:headers", "python3-dev", "python3-devel", required=True),
     Need("gcc cc", "gcc libc6-dev", "gcc", required=True),
 ]
+if sys.version_info < (3, 7):
+    PYTHON.append(Need("yaml.h", "libyaml-dev", "libyaml-devel"))
 DEMO = [
     Need("mount", "mount", "util-linux", root=True),
     Need("losetup", "mount", "util-linux", root=True),
@@ -236,7 +243,7 @@ def read_stamp(path):
 def install_libraries(venv, requirements, fresh):
     """Make the virtual environment anew where `fresh`, and install the requirements into it."""
     if fresh:
-        say("making %s for Python %d.%d" % ((os.path.relpath(venv),) + sys.version_info[:2]))
+        say("making %s for Python %d.%d" % ((venv,) + sys.version_info[:2]))
         run_quietly([sys.executable, "-m", "venv", "--clear", venv])
     python = os.path.join(venv, "bin", "python")
     pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]

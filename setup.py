@@ -1,4 +1,4 @@
-"""Builds tsagent with its data inside the package.
+"""Builds tsagent with its data inside the package, and its complete source distribution.
 
 `modules/` and `schemas/` are the agent's data: found by path, never imported as packages. In the built
 package they stand at `tsagent/modules` and `tsagent/schemas`, together with every file under `tsagent/`
@@ -12,12 +12,17 @@ import sys
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
+from setuptools.command.sdist import sdist
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Folder of the checkout -> folder of the built package. `tsagent` is here for what is in it and is no part of
 # a Python package.
 DATA_FOLDERS = (("tsagent", "tsagent"), ("modules", "tsagent/modules"), ("schemas", "tsagent/schemas"))
+
+# What else is source. The recorded machines under tests/ are full of links that lead in circles, which the
+# patterns of MANIFEST.in would follow.
+SOURCE_FOLDERS = ("tsagent", "modules", "schemas", "packaging", "docs", "tests", "tools", ".ci")
 
 GENERATOR = "packaging/generate_validators.py"
 GENERATED = "tsagent/userdata/validators_generated.py"
@@ -28,6 +33,9 @@ def data_files(folder):
     found = []
     for path, names, files in os.walk(os.path.join(HERE, folder)):
         names[:] = [name for name in names if name != "__pycache__" and not name.startswith(".")]
+        for name in names + files:
+            if os.path.islink(os.path.join(path, name)):
+                raise SystemExit("%s is a link: a wheel cannot hold one" % os.path.join(path, name))
         for name in files:
             if not name.startswith(".") and not name.endswith((".pyc", ".pyo", "~")):
                 found.append(os.path.relpath(os.path.join(path, name), os.path.join(HERE, folder)))
@@ -83,4 +91,17 @@ class BuildWithData(build_py):
         return sorted(data.union(outputs))
 
 
-setup(cmdclass={"build_py": BuildWithData})
+class CompleteSources(sdist):
+    """sdist of every source folder as it is, links kept as links."""
+
+    def make_release_tree(self, base_dir, files):
+        super().make_release_tree(base_dir, files)
+        unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "*~", ".*.sw?")
+        for folder in SOURCE_FOLDERS:
+            source, target = os.path.join(HERE, folder), os.path.join(base_dir, folder)
+            if os.path.isdir(source):
+                shutil.rmtree(target, ignore_errors=True)
+                shutil.copytree(source, target, symlinks=True, ignore=unwanted)
+
+
+setup(cmdclass={"build_py": BuildWithData, "sdist": CompleteSources})

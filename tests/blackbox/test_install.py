@@ -30,7 +30,7 @@ def run(argv, **options):
 
 def copy_sources(target):
     """A copy of the checkout's sources, so that a build leaves nothing behind in them."""
-    shutil.copytree(CHECKOUT, str(target), ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    shutil.copytree(CHECKOUT, str(target), symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
     return str(target)
 
 

@@ -1,0 +1,177 @@
+"""The network: what the source, the image or the kernel's command line says, as the service's own files.
+
+They are written in the local stage, before the network service starts. Where nothing says anything the
+primary card gets DHCP, unless somebody configured it already.
+"""
+
+from tsagent import netconfig
+from tsagent.changes.files import RemoveFile, WriteFile
+from tsagent.errors import AgentError
+from tsagent.netconfig import renderers, system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Union
+
+    from tsagent.changes.base import Change
+    from tsagent.netconfig.model import Device, Network
+    from tsagent.registry.context import Context, Nothing
+
+_RDMA_AGENT = (
+    "/usr/lib/systemd/system/rdma-agent.service",
+    "/etc/systemd/system/rdma-agent.service",
+    "/etc/init.d/rdma-agent",
+)
+_DISABLED = "disabled"
+
+
+def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]":
+    """Read the first source that says anything, render it for the service the system has."""
+    settings = context.settings.get("network") or {}
+    form, config, source = _configuration(context, settings)
+    if form == _DISABLED:
+        return context.nothing("network configuration is disabled by %s" % source)
+    nic, why = netconfig.primary_nic(context.facts.nics, context.instance.get("mac"))
+    if form:
+        network = netconfig.read(form, config, source)
+    else:
+        if nic is None:
+            return context.nothing(_no_card(context))
+        foreign = system.configured_by_others(context, nic)
+        if foreign is not None:
+            return context.nothing("%s is configured by %s already" % (nic["name"], foreign))
+        network = netconfig.fallback(nic, source)
+        context.choose("primary", nic["name"], why, ["nics"])
+    context.choose("source", source, "it is the first that says anything", ["kernel.parameters"])
+    netconfig.resolve(network, context.facts.nics)
+    _leave_rdma_alone(context, network, nic)
+    if not network.devices:
+        _report(context, network)
+        return context.nothing("%s describes no device that can be configured here" % source)
+    renderer = _renderer(context, settings, network)
+    if not renderer:
+        _report(context, network)
+        return context.nothing(system.choose_renderer(context, context.facts.os.family)[1])
+    managed = renderer == "ifcfg" and system.managed_ifcfg(context)
+    files = renderers.render(network, renderer, renderers.Options(managed))
+    _report(context, network)
+    return _changes(context, files, source)
+
+
+def _changes(context: "Context", files: "List[renderers.File]", source: str) -> "List[Change]":
+    written = {item.path for item in files}
+    changes: "List[Change]" = [
+        WriteFile(item.path, item.content, item.mode, "root", "root", reason="from %s" % source)
+        for item in files
+    ]
+    for path in _stale(context, written):
+        changes.append(RemoveFile(path, reason="written by an earlier run and no longer asked for"))
+    return changes
+
+
+def _configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str, Any, str]":
+    """The format, the configuration and where it is from; no format where nothing says anything.
+
+    The order is cloud-init's: the kernel's command line, the image's configuration, the source.
+    """
+    given = context.facts.kernel.parameters or {}
+    word = given.get("network-config")
+    if word == _DISABLED:
+        return _DISABLED, None, "network-config=disabled on the kernel command line"
+    if isinstance(word, str) and word:
+        form, config = _decode(word)
+        return form, config, "network-config= on the kernel command line"
+    where = "network: in the configuration"
+    if settings.get("config") == _DISABLED:
+        return _DISABLED, None, where
+    config = settings["config"] if isinstance(settings.get("config"), dict) else settings
+    if settings.get("version") in (1, 2) or config.get("version") in (1, 2):
+        return "v%d" % (config.get("version") or settings["version"]), config, where
+    if context.network is not None and not context.provisional:
+        config = context.network.get("config")
+        if isinstance(config, dict) and config.get("config") == _DISABLED:
+            return _DISABLED, None, "the instance's network data"
+        return str(context.network.get("format")), config, "the instance's network data"
+    if context.provisional:
+        return "", None, "no answer of the metadata service yet"
+    return "", None, "no network configuration"
+
+
+def _decode(word: str) -> "Tuple[str, Any]":
+    """A configuration in base64 (plain or gzip), as the kernel's command line carries it."""
+    import base64
+    import binascii
+    import zlib
+
+    try:
+        data = base64.b64decode(word, validate=True)
+        if data[:2] == b"\x1f\x8b":
+            data = zlib.decompressobj(31).decompress(data, 1 << 20)
+    except (binascii.Error, zlib.error, ValueError):
+        raise AgentError(
+            "network-config= on the kernel command line is neither `disabled` nor base64", "network-config"
+        ) from None
+    return netconfig.parse(data, "network-config=")
+
+
+def _no_card(context: "Context") -> str:
+    bonds = [nic["name"] for nic in context.facts.nics if nic.get("kind") == "bond"]
+    if bonds:
+        return "every card is a port of %s, which is configured already" % " or ".join(bonds)
+    return "there is no network card"
+
+
+def _renderer(context: "Context", settings: "Dict[str, Any]", network: "Network") -> str:
+    for asked, where in (
+        (settings.get("renderer"), "network: renderer:"),
+        (network.renderer, "renderer: of the network configuration"),
+    ):
+        if asked is None:
+            continue
+        chosen = renderers.canonical(str(asked))
+        if chosen:
+            return str(context.choose("renderer", chosen, "asked for by %s" % where))
+        context.warn("%s names no renderer known here (%s)" % (where, ", ".join(renderers.NAMES)))
+    chosen, why = system.choose_renderer(context, context.facts.os.family)
+    return str(context.choose("renderer", chosen, why, ["os.family"])) if chosen else ""
+
+
+def _report(context: "Context", network: "Network") -> None:
+    for problem in network.problems:
+        place = " at %s" % problem.path if problem.path else ""
+        context.warn("%s%s: %s" % (network.source, place, problem.message))
+
+
+def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional[Any]") -> None:
+    """Take the devices out that the RDMA service of the image owns: it would be fought over."""
+    if not any(context.exists(path) for path in _RDMA_AGENT):
+        return
+    cards = {name for device in context.facts.rdma for name in device.get("netdevs") or []}
+    bonds = {
+        nic["name"]: set(nic.get("ports") or []) for nic in context.facts.nics if nic.get("kind") == "bond"
+    }
+    owned: "Set[str]" = {name for name, ports in bonds.items() if ports & cards}
+    owned |= cards
+    if primary is not None:
+        owned.discard(primary["name"])
+    kept: "List[Device]" = []
+    for device in network.devices:
+        if device.label in owned or (device.interface or "") in owned:
+            context.choose(device.label, "left alone", "the service rdma-agent owns it", ["rdma", "nics"])
+        else:
+            kept.append(device)
+    network.devices = kept
+
+
+def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
+    """Files of the agent's own that this configuration does not ask for."""
+    for directory, beginnings in (
+        (system.PROFILES, ("tsagent-",)),
+        (system.UNITS, ("10-tsagent-",)),
+        (system.SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
+    ):
+        for name in context.listdir(directory):
+            path = "%s/%s" % (directory, name)
+            if name.startswith(beginnings) and path not in written:
+                if renderers.ours(context.read(path) or b""):
+                    yield path

@@ -1,0 +1,174 @@
+"""Network configuration: readers into one model, renderers out of it. No effects but in `render`."""
+
+from tsagent.errors import AgentError
+from tsagent.netconfig.model import BOND, VLAN, Device, Network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+    from tsagent.userdata.problem import Problem
+
+_INPUT_LIMIT = 4 << 20  # bytes of a network configuration
+
+
+def read(form: str, config: "Any", source: str = "") -> Network:
+    """The network a configuration describes; see `tsagent.netconfig.readers`."""
+    from tsagent.netconfig import readers
+
+    return readers.read(form, config, source)
+
+
+def fallback(nic: "Any", source: str = "no network configuration") -> Network:
+    """DHCP on one card, and IPv6 as its router advertises. `nic` is a record of the facts."""
+    network = Network(source)
+    device = Device(nic["name"])
+    device.interface = nic["name"]
+    device.mac = nic.get("mac")
+    device.dhcp4 = True
+    device.accept_ra = True
+    network.devices.append(device)
+    return network
+
+
+def primary_nic(nics: "Sequence[Any]", mac: "Optional[str]" = None) -> "Tuple[Optional[Any], str]":
+    """The card that carries the machine's own traffic, and why it is this one.
+
+    By the metadata's hardware address where there is one, else the first card with a carrier, else the
+    first. Ports of a bond and virtual devices are no candidates.
+    """
+    cards = [nic for nic in nics if nic.get("kind") == "physical" and not nic.get("master")]
+    cards.sort(key=lambda nic: (nic.get("ifindex") or 0, nic["name"]))
+    if mac:
+        for nic in cards:
+            if (nic.get("mac") or "") == mac.lower():
+                return nic, "it has the hardware address that the metadata names"
+    for nic in cards:
+        if nic.get("carrier"):
+            return nic, "it is the first card with a carrier"
+    if cards:
+        return cards[0], "it is the first card; none tells of a carrier"
+    return None, "there is no card"
+
+
+def resolve(network: Network, nics: "Sequence[Any]") -> None:
+    """Give each device the kernel's name of the card it matches; say so where there is none.
+
+    Without `nics` (no machine to look at) a device that is matched by its address has no name yet.
+    """
+    from fnmatch import fnmatchcase
+
+    for device in network.devices:
+        if device.kind in (BOND, VLAN):
+            device.interface = device.name
+            continue
+        found = None
+        for nic in nics:
+            if nic.get("kind") not in ("physical", "virtual"):
+                continue
+            address = nic.get("permanent_mac") or nic.get("mac")
+            # Every part of a match must agree; without one the name is the match.
+            if device.mac is not None and address != device.mac:
+                continue
+            if device.match_name is not None and not fnmatchcase(nic["name"], device.match_name):
+                continue
+            if device.mac is None and device.match_name is None and nic["name"] != device.name:
+                continue
+            # An SR-IOV function and the paravirtual card above it share an address: the master is meant.
+            if found is None or (found.get("master") and not nic.get("master")):
+                found = nic
+        if found is not None:
+            device.interface = found["name"]
+            if device.match_name is not None and device.mac is None and "*" not in device.match_name:
+                device.match_name = None  # a plain name is no pattern
+        elif nics:
+            how = device.mac or device.match_name or "by name"
+            network.warning("", "no card of this machine is %s (%s)" % (device.name, how))
+        if device.interface is None and device.match_name is None and device.mac is None:
+            device.interface = device.name
+    for device in network.devices:
+        parent = network.find(device.parent) if device.kind == VLAN else None
+        if parent is not None and device.name == "%s.%s" % (parent.name, device.vlan):
+            device.interface = ("%s.%s" % (parent.label, device.vlan))[-15:]
+
+
+def parse(data: bytes, name: str) -> "Tuple[str, Any]":
+    """The format and the document in a file of JSON or YAML. Raises AgentError `network-config`."""
+    from tsagent.netconfig.readers import format_of
+
+    if len(data) > _INPUT_LIMIT:
+        raise AgentError("%s is larger than %d bytes" % (name, _INPUT_LIMIT), "file-too-large")
+    document: "Any" = None
+    try:
+        import json
+
+        document = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        document = _load_yaml(data, name)
+    if isinstance(document, dict) and isinstance(document.get("network"), dict):
+        document = document["network"]
+    form = format_of(document)
+    if not form:
+        raise AgentError(
+            "%s is no network configuration" % name,
+            "network-config",
+            "expected version: 1 or 2, or network_data.json with links and networks",
+        )
+    return form, document
+
+
+def _load_yaml(data: bytes, name: str) -> "Any":
+    from tsagent.userdata import load_yaml
+
+    document = load_yaml(data, name)
+    errors = [problem for problem in document.problems if problem.severity == "error"]
+    if errors:
+        raise AgentError(str(errors[0]), "network-config")
+    return document.value
+
+
+class Rendered:
+    """What `render` did: the paths written (inside the output directory) and what it had to leave out."""
+
+    def __init__(self, files: "List[str]", problems: "List[Problem]") -> None:
+        self.files = files
+        self.problems = problems
+
+    def as_data(self) -> "Dict[str, Any]":
+        """The same as JSON data."""
+        return {
+            "files": self.files,
+            "problems": [
+                {"severity": item.severity, "path": item.path, "message": item.message}
+                for item in self.problems
+            ],
+        }
+
+
+def render(data: bytes, name: str, renderer: str, output: str) -> Rendered:
+    """Write the files of `renderer` for a configuration under the directory `output`, at their real paths.
+
+    `name` is what the input is called in messages. Raises AgentError `network-config` for an input that
+    is none, `no-such-renderer` for an unknown renderer; OSError where the output cannot be written.
+    """
+    from tsagent.host.tree import Tree
+    from tsagent.netconfig import renderers
+
+    chosen = renderers.canonical(renderer)
+    if not chosen:
+        raise AgentError(
+            "there is no renderer %s" % renderer, "no-such-renderer", "one of " + ", ".join(renderers.NAMES)
+        )
+    form, document = parse(data, name)
+    network = read(form, document, name)
+    resolve(network, [])
+    files = renderers.render(network, chosen, renderers.Options())
+    import os
+
+    os.makedirs(output, exist_ok=True)
+    tree = Tree(output)
+    for item in files:
+        tree.write_atomic(item.path, item.content.encode("utf-8"), item.mode)
+    for problem in network.problems:
+        problem.name = problem.name or name
+    return Rendered([item.path for item in files], network.problems)

@@ -1,0 +1,105 @@
+"""The model as files of each network service.
+
+Each renderer is one module with `render(network, options) -> [File]`. What a service cannot express is
+noted in the network's problems.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
+
+    from tsagent.netconfig.model import Device, Network
+
+NAMES = ("networkmanager", "ifcfg", "networkd")
+# Other spellings in use: cloud-init's and netplan's.
+_ALIASES = {"network-manager": "networkmanager", "nm": "networkmanager", "sysconfig": "ifcfg"}
+MARK = "# Written by tsagent from the instance's network data.\n"
+_OLD_MARKS = (b"# Written by tsagent",)
+
+
+class File:
+    """A file to be at `path` with `content` and `mode`."""
+
+    __slots__ = ("content", "mode", "path")
+
+    def __init__(self, path: str, content: str, mode: int = 0o644) -> None:
+        self.path = path
+        self.content = content
+        self.mode = mode
+
+
+class Options:
+    """What a renderer needs to know of the system.
+
+    `managed` says that NetworkManager, not the network scripts, reads ifcfg files.
+    """
+
+    __slots__ = ("managed",)
+
+    def __init__(self, managed: bool = False) -> None:
+        self.managed = managed
+
+
+def canonical(name: str) -> str:
+    """The renderer's own name for any spelling of it; empty for a name that is none."""
+    plain = name.strip().lower()
+    plain = _ALIASES.get(plain, plain)
+    return plain if plain in NAMES else ""
+
+
+def ours(content: "bytes") -> bool:
+    """Whether a file was written by the agent."""
+    return content.startswith(_OLD_MARKS)
+
+
+def render(network: "Network", renderer: str, options: "Options") -> "List[File]":
+    """The files that make `network` so, for one of NAMES."""
+    if renderer == "networkmanager":
+        from tsagent.netconfig.renderers import networkmanager as module
+    elif renderer == "ifcfg":
+        from tsagent.netconfig.renderers import ifcfg as module  # type: ignore[no-redef]
+    elif renderer == "networkd":
+        from tsagent.netconfig.renderers import networkd as module  # type: ignore[no-redef]
+    else:
+        raise ValueError("no such renderer: %r" % renderer)
+    _check_globals(network)
+    files = module.render(network, options)
+    if renderer != "networkd":
+        from tsagent.netconfig.renderers.link import link_file
+
+        files.extend(link_file(device) for device in network.devices if device.set_name and device.mac)
+    return sorted(files, key=lambda item: item.path)
+
+
+def servers(network: "Network", device: "Device", version: int) -> "List[str]":
+    """The name servers of one IP version for a device: its own, then those of the whole network."""
+    if not device.wants(version):
+        return []
+    found: "List[str]" = []
+    for server in device.nameservers + network.nameservers:
+        if (":" in server) == (version == 6) and server not in found:
+            found.append(server)
+    return found
+
+
+def searches(network: "Network", device: "Device") -> "List[str]":
+    """The search domains for a device: its own, then those of the whole network."""
+    if not (device.wants(4) or device.wants(6)):
+        return []
+    return device.search + [item for item in network.search if item not in device.search]
+
+
+def _check_globals(network: "Network") -> None:
+    """Name servers that no device has an address to reach by are said to be left out."""
+    for version in (4, 6):
+        if any(device.wants(version) for device in network.devices):
+            continue
+        for device in network.devices:
+            if any((":" in server) == (version == 6) for server in device.nameservers):
+                network.warning(
+                    "", "%s has name servers for IPv%d but no address for it" % (device.label, version)
+                )
+        if any((":" in server) == (version == 6) for server in network.nameservers):
+            network.warning(
+                "", "there are name servers for IPv%d but no device has an address for it" % version
+            )

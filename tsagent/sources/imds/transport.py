@@ -127,9 +127,9 @@ def _read(response: "Any", limit: int, deadline: Deadline) -> Answer:
     announced = headers.get("Content-Length")
     length = None
     if announced is not None and "Transfer-Encoding" not in headers:
-        if not announced.isdigit():
+        length = _whole(announced)
+        if length is None:
             raise Fault(BROKEN, "an answer whose Content-Length is no number")
-        length = int(announced)
         if length > cap and wanted:
             raise _too_large(length, cap)
     if wanted and headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
@@ -160,8 +160,13 @@ def _too_large(length: "Optional[int]", cap: int) -> Fault:
 
 def _retry_after(headers: "Any") -> "Optional[float]":
     """Seconds of a Retry-After header; its other form, a date, trusts a clock that may be wrong."""
-    value = headers.get("Retry-After", "").strip()
-    return float(value) if value.isdigit() and len(value) < 10 else None
+    seconds = _whole(headers.get("Retry-After", "").strip())
+    return None if seconds is None else float(seconds)
+
+
+def _whole(value: str) -> "Optional[int]":
+    """A number of ASCII digits, None for anything else (`str.isdigit` takes a superscript for one)."""
+    return int(value) if len(value) < 19 and value.encode("utf-8", "replace").isdigit() else None
 
 
 def _abandon(response: "Any") -> None:

@@ -29,13 +29,19 @@ _HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please
 
 
 class Request:
-    """One request as the server saw it; `at` in seconds after the start, `status` None for no answer."""
+    """One request as the server saw it.
 
-    def __init__(self, at: float, method: str, path: str, connection: int) -> None:
+    `at` is in seconds after the start, `connection` counts from 1, `headers` have lower-case names,
+    `status` is None where nothing was answered, `sent` counts bytes, `fault` names what was injected.
+    """
+
+    def __init__(self, at: float, method: str, path: str, connection: int, headers: "Dict[str, str]") -> None:
         self.at = at
         self.method = method
         self.path = path
         self.connection = connection
+        self.headers = headers
+        self.sent = 0
         self.status: "Optional[int]" = None
         self.fault: "Optional[str]" = None
 
@@ -138,8 +144,9 @@ class Simulator:
             self.connections += 1
             return self.connections
 
-    def record(self, method: str, path: str, connection: int) -> Request:
-        request = Request(self.elapsed(), method, path, connection)
+    def record(self, method: str, path: str, connection: int, headers: "Dict[str, str]") -> Request:
+        """Note a request that arrived."""
+        request = Request(self.elapsed(), method, path, connection, headers)
         with self._lock:
             self.requests.append(request)
         return request
@@ -154,13 +161,14 @@ class Simulator:
                 and fault.applies(path)
             ]
 
-    def access(self, request: Request, sent: int) -> None:
+    def access(self, request: Request) -> None:
+        """Write the access line: seconds, connection, method, path, status, bytes, fault."""
         if self._log is not None:
             status = "-" if request.status is None else str(request.status)
             fault = " fault=" + request.fault if request.fault else ""
             self._log(
                 "%8.3f #%d %s %s %s %d%s"
-                % (request.at, request.connection, request.method, request.path, status, sent, fault)
+                % (request.at, request.connection, request.method, request.path, status, request.sent, fault)
             )
 
     def answer(self, path: str) -> "Tuple[int, bytes]":
@@ -258,31 +266,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         path = self.path.split("?", 1)[0]
-        request = self._simulator.record(self.command, path, self._number)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = self._simulator.record(self.command, path, self._number, headers)
         faults = {fault.kind: fault for fault in self._simulator.faults_for(path)}
         request.fault = "+".join(sorted(faults)) or None
-        sent = 0
         try:
-            sent = self._respond(path, request, faults)
+            self._respond(path, request, faults)
         except (ConnectionError, socket.timeout):
-            self.close_connection = True
+            self.close_connection = True  # the client hung up
         finally:
-            self._simulator.access(request, sent)
+            self._simulator.access(request)
 
-    def _respond(self, path: str, request: Request, faults: "Dict[str, Fault]") -> int:
+    def _respond(self, path: str, request: Request, faults: "Dict[str, Fault]") -> None:
         if "down-until" in faults:
             self._reset()
-            return 0
+            return
         if "delay" in faults and not self._simulator.pause(faults["delay"].number or 0.0):
             self.close_connection = True
-            return 0
+            return
         headers = {"Content-Type": "text/plain"}
         if self.command not in ("GET", "HEAD"):
             status, body = 405, b""
             headers.update({"Allow": "GET, HEAD", "Connection": "close"})
         elif "huge" in faults:
             request.status = 200
-            return self._huge(int(faults["huge"].number or 0))
+            self._huge(int(faults["huge"].number or 0), request)
+            return
         else:
             status, body = self._content(path, faults, headers)
         request.status = status
@@ -296,9 +305,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 body = body[:kept]
             whole += body
         if "drip" in faults:
-            return self._drip(whole, faults["drip"].number or 1.0)
-        self.wfile.write(whole)
-        return len(whole)
+            self._drip(whole, faults["drip"].number or 1.0, request)
+        else:
+            self._send(whole, request)
+
+    def _send(self, data: bytes, request: Request) -> None:
+        self.wfile.write(data)
+        request.sent += len(data)
 
     def _content(
         self, path: str, faults: "Dict[str, Fault]", headers: "Dict[str, str]"
@@ -324,24 +337,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         lines += ["%s: %s" % item for item in headers.items()]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def _drip(self, data: bytes, rate: float) -> int:
+    def _drip(self, data: bytes, rate: float, request: Request) -> None:
         # Ten times a second at most; slower rates a byte at a time.
         step = max(1, int(rate / 10))
         for start in range(0, len(data), step):
-            self.wfile.write(data[start : start + step])
+            self._send(data[start : start + step], request)
             if not self._simulator.pause(step / rate):
                 self.close_connection = True
-                return start + step
-        return len(data)
+                return
 
-    def _huge(self, size: int) -> int:
-        self.wfile.write(self._head(200, {"Content-Type": "text/plain", "Content-Length": str(size)}))
-        sent = 0
-        while sent < size and self.command != "HEAD":
-            block = min(_BLOCK, size - sent)
-            self.wfile.write(b"x" * block)
-            sent += block
-        return sent
+    def _huge(self, size: int, request: Request) -> None:
+        head = self._head(200, {"Content-Type": "text/plain", "Content-Length": str(size)})
+        self._send(head, request)
+        left = size if self.command != "HEAD" else 0
+        while left:
+            block = min(_BLOCK, left)
+            self._send(b"x" * block, request)
+            left -= block
 
     def _reset(self) -> None:
         """Close with a reset rather than an orderly end."""

@@ -110,8 +110,7 @@ def _chain(
     yield path, sections
     for included in re.split(r"[,;\s]+", sections.get("main", {}).get("include", "")):
         if included and "$" not in included:
-            for item in _chain(read, exists, included, seen, depth + 1):
-                yield item
+            yield from _chain(read, exists, included, seen, depth + 1)
 
 
 def _collect(

@@ -1,0 +1,87 @@
+"""The command line. What the systemd units call is recognised here without argparse."""
+
+import sys
+
+from tsagent.errors import EXIT_FAILED, AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, List, Optional
+
+_EXIT_INTERRUPTED = 130  # as a shell reports SIGINT
+_EXIT_PIPE = 141  # as a shell reports SIGPIPE
+
+
+def main(argv: "Optional[List[str]]" = None) -> int:
+    """Run one command; the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    _escape_output()
+    if _is_unit(arguments):
+        from tsagent.session.options import Options
+
+        options = Options(stage=arguments[2] if len(arguments) == 3 else "all")
+        return guard(lambda: _run_unit(options), debug=False)
+    from tsagent.cli.parser import parse
+
+    try:
+        command, debug = parse(arguments)
+    except SystemExit as error:  # argparse: --help, --version, or a usage error
+        return error.code if isinstance(error.code, int) else EXIT_FAILED
+    return guard(command, debug)
+
+
+def guard(command: "Callable[[], int]", debug: bool) -> int:
+    """The one place that turns errors into a line and an exit code; a bug keeps its traceback."""
+    try:
+        return command()
+    except AgentError as error:
+        if debug:
+            raise
+        _complain("%s (%s)" % (error, error.code))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has enough; Python must not complain again when it closes.
+        sys.stdout = None  # type: ignore[assignment]
+        return _EXIT_PIPE
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        _complain("%s: %s (os-error)" % (error.filename, error.strerror))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+
+
+def _is_unit(arguments: "List[str]") -> bool:
+    if arguments[:1] != ["run"] or len(arguments) not in (1, 3):
+        return False
+    return len(arguments) == 1 or (
+        arguments[1] == "--stage" and arguments[2] in ("local", "network", "final", "all")
+    )
+
+
+def _run_unit(options: "object") -> int:
+    from tsagent.cli.run import start
+    from tsagent.host import Host
+    from tsagent.session.options import Options
+
+    assert isinstance(options, Options)
+    return start(Host("/"), options, "text")
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write("tsagent: %s\n" % line)
+
+
+def _escape_output() -> None:
+    """Escape what the locale's encoding cannot print, rather than fail on it."""
+    import io
+
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+            encoding = stream.encoding  # detaching forgets it
+            stream.flush()
+            buffer = stream.detach()
+            new = io.TextIOWrapper(buffer, encoding=encoding, errors="backslashreplace", line_buffering=True)
+            setattr(sys, name, new)

@@ -1,0 +1,26 @@
+"""`tsagent network render`: a network configuration to the files of one renderer."""
+
+import sys
+
+from tsagent.errors import EXIT_DONE, AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+
+def main(values: "argparse.Namespace") -> int:
+    """Write the files below the output directory and print their paths; warnings go to stderr."""
+    from tsagent.netconfig import render
+
+    try:
+        with open(values.input, "rb") as stream:
+            data = stream.read(4 << 20)
+    except OSError as error:
+        raise AgentError("%s: %s" % (values.input, error.strerror), code="unreadable") from None
+    paths, warnings = render(data, values.input, values.renderer, values.output)
+    for path in paths:
+        sys.stdout.write(path + "\n")
+    for warning in warnings:
+        sys.stderr.write("warning: %s\n" % warning)
+    return EXIT_DONE

@@ -1,0 +1,1 @@
+"""One run of the agent, from what it is asked to what it reports."""

@@ -1,0 +1,259 @@
+"""`tsagent run`: a first boot, or a later one, safe to repeat."""
+
+import os
+
+from tsagent.engine import results
+from tsagent.engine.executor import Executor
+from tsagent.engine.graph import Graph
+from tsagent.engine.stage import run_stage
+from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError
+from tsagent.host.process import Interrupted
+from tsagent.session import instance as instance_room
+from tsagent.session.session import STAGES, Session, skipped
+from tsagent.session.switches import off
+from tsagent.state import paths
+from tsagent.state.lock import take_lock
+from tsagent.state.status import DISABLED, Status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Set
+
+    from tsagent.engine.results import ModuleResult
+    from tsagent.host import Host
+    from tsagent.registry.metadata import ModuleInfo
+    from tsagent.report import Report
+    from tsagent.session.options import Options
+
+
+def run(host: "Host", options: "Options", report: "Report") -> int:
+    """Do what `options` ask; the exit code. Raises LockedError, UsageError and, for state that cannot
+    be read, AgentError.
+    """
+    boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
+    why_off = off(host)
+    if why_off is not None:
+        status = Status(host, boot)
+        status.data["state"] = DISABLED
+        status.warning(why_off)
+        status.write()
+        report.message("info", "disabled: %s" % why_off)
+        return EXIT_DONE
+    lock = take_lock(host.root)
+    try:
+        return _Run(host, options, report, Status.resumed(host, boot, options.stage)).go()
+    finally:
+        os.close(lock)
+
+
+class _Run:
+    """One run in progress."""
+
+    def __init__(self, host: "Host", options: "Options", report: "Report", status: Status) -> None:
+        self.host = host
+        self.options = options
+        self.report = report
+        self.status = status
+        self.results = []  # type: List[ModuleResult]
+        self.failed = set()  # type: Set[str]
+
+    def go(self) -> int:
+        self.status.data["pid"] = os.getpid()
+        try:
+            self.session = Session(self.host, self.options, self.report)
+        except AgentError as error:
+            if error.exit_code == EXIT_FAILED:
+                self._error(error)
+                self._finish()
+            raise
+        try:
+            for stage in self.options.stages():
+                self._stage(stage)
+        except Interrupted:
+            self.status.warning("cut off by a shutdown")
+            self._finish()
+            return EXIT_FAILED
+        finally:
+            self.session.close()
+        self._settle()
+        return self._exit_code()
+
+    def _stage(self, stage: str) -> None:
+        session = self.session
+        clock = self.host.clock
+        started = clock.monotonic()
+        self.report.stage(stage)
+        self.status.stage(stage, results.RUNNING, started, 0.0)
+        if stage != "local" and session.provisional:
+            try:
+                session.ask()
+            except AgentError as error:
+                self._error(error)
+        self._describe_instance()
+        self._prepare()
+        due = []
+        for info in self._candidates(stage):
+            verdict = session.judge(info)
+            if verdict.due:
+                due.append(info)
+                self.status.module(skipped(info, results.PENDING, ""))
+            elif verdict.state != results.PENDING or stage == info.stage:
+                self.status.module(skipped(info, verdict.state, verdict.reason))
+        self.status.write()
+        self._run_modules(stage, due)
+        state = results.FAILED if self.failed & {info.name for info in due} else results.DONE
+        self.status.stage(stage, state, started, clock.monotonic() - started)
+        self.status.write()
+
+    def _candidates(self, stage: str) -> "List[ModuleInfo]":
+        only = self.options.only
+        if only is None:
+            return self.session.upto(stage)
+        info = self.session.modules[only]
+        if self.options.stage == "all" and info.stage != stage:
+            return []
+        if self.options.again:
+            self.session.journal(info).again(only)
+            self.options.again = False
+        return [info]
+
+    def _prepare(self) -> None:
+        """What must be in place before the first change of a stage."""
+        session = self.session
+        for warning in session.warnings():
+            if warning not in self.status.data["warnings"]:
+                self.report.message("warning", warning)
+            self.status.warning(self.report.redact(warning))
+        if session.provisional:
+            if not session.recognition.adopted:
+                self.host.root.mkdir(paths.INSTANCES, 0o700)
+                self.host.root.mkdir(paths.INSTANCES + "/" + instance_room.PENDING, 0o700)
+            return
+        _restore_published(self.host)
+
+    def _run_modules(self, stage: str, due: "List[ModuleInfo]") -> None:
+        if not due:
+            return
+        session = self.session
+        self._learn_secrets()
+        graph = Graph(due, satisfied=self._satisfied())
+        for cycle in graph.cycles:
+            words = "modules wait for each other: %s" % " -> ".join(cycle + cycle[:1])
+            for name in cycle:
+                self._end(skipped(session.modules[name], results.SKIPPED, words), "cycle")
+            self.report.message("error", words)
+
+        def work(name: str) -> "ModuleResult":
+            info = session.modules[name]
+            result = results.ModuleResult(name, info.stage)
+            self.report.module_started(result)
+            executor = Executor(self.host, session.journal(info), self.report)
+            try:
+                executor.run(info, session.context(info), result)
+            except Interrupted:
+                session.journal(info).module(name, results.INTERRUPTED, result.reason, result.seconds)
+                self._end(result)
+                raise
+            self._end(result)
+            self._keep_published(result)
+            return result
+
+        def skip(name: str, reason: str) -> "ModuleResult":
+            result = skipped(session.modules[name], results.SKIPPED, reason)
+            self._end(result)
+            return result
+
+        run_stage(graph, self.failed, work, skip, self.options.workers)
+
+    def _satisfied(self) -> "List[str]":
+        """What modules that need not run any more provide."""
+        things = []
+        for name, info in self.session.modules.items():
+            if name not in self.failed and name not in self.session.off:
+                things.extend([name] + info.provides)
+        return things
+
+    def _learn_secrets(self) -> None:
+        from tsagent.session.settings import secret_values
+
+        snapshot = self.session.snapshot
+        if snapshot is not None:
+            self.report.secrets(secret_values(self.host, self.session.modules, snapshot.config))
+            self.report.secrets(
+                value for value in snapshot.source.get("sensitive", {}).values() if isinstance(value, str)
+            )
+
+    def _end(self, result: "ModuleResult", code: str = "") -> None:
+        result.code = result.code or code
+        self.results.append(result)
+        if result.state in (results.FAILED, results.INTERRUPTED, results.SKIPPED):
+            self.failed.add(result.name)
+        if result.wants_reboot:
+            self.status.data["reboot_wanted"] = True
+        self.report.module_finished(result)
+        if result.trace and self.options.debug:
+            self.report.message("error", result.trace)
+        self.status.module(result)
+        self.status.write()
+
+    def _error(self, error: AgentError) -> None:
+        self.status.error(error.code, self.report.redact(str(error)))
+        self.report.message("error", "%s (%s)" % (error, error.code))
+
+    def _describe_instance(self) -> None:
+        data = self.status.data
+        data["instance_id"] = self.session.instance_id
+        data["provisional"] = self.session.provisional
+        data["adopted"] = self.session.recognition.adopted
+        identity = self.session.recognition.identity
+        data["source"] = identity.source if identity is not None else None
+
+    def _keep_published(self, result: "ModuleResult") -> None:
+        """Keep a copy of what a per-instance module put under /run, which the next boot finds empty."""
+        for change in result.changes:
+            if change.type == "write_file" and change.state in (results.APPLIED, results.ALREADY):
+                target = change.id.split(":", 2)[2].rsplit(":", 1)[0]
+                if target.startswith(paths.RUN + "/"):
+                    data = self.host.root.read(target)
+                    copy = self.host.instance_dir + "/published/" + target[len(paths.RUN) + 1 :]
+                    self.host.root.mkdir(self.host.instance_dir + "/published", 0o700)
+                    self.host.root.write_atomic(copy, data, 0o600)
+                    self.host.root.flush()
+
+    def _settle(self) -> None:
+        """After the last stage asked for: say what is left, and end the status where nothing is."""
+        last = self.options.stages()[-1]
+        quiet = self.options.only is None and not self.failed and self.session.nothing_due()
+        if quiet:
+            self.host.root.write_atomic(paths.NOTHING_DUE, b"", 0o644, sync=False)
+            now = self.host.clock.monotonic()
+            for stage in STAGES[STAGES.index(last) + 1 :]:
+                self.status.stage(stage, results.NOTHING, now, 0.0)
+        else:
+            self.host.root.unlink(paths.NOTHING_DUE, missing_ok=True)
+        if quiet or last == "final":
+            self._finish()
+        if last == "final" and self.status.data["reboot_wanted"] and self.host.live:
+            self.host.run(["systemctl", "--no-block", "reboot"])
+
+    def _finish(self) -> None:
+        self.status.finish()
+        self.status.write()
+
+    def _exit_code(self) -> int:
+        states = {result.state for result in self.results}
+        if self.status.data["errors"] or states & {results.FAILED, results.INTERRUPTED}:
+            return EXIT_FAILED
+        warned = any(result.warnings for result in self.results)
+        if results.SKIPPED in states or warned or self.status.data["warnings"]:
+            return EXIT_DEGRADED
+        return EXIT_DONE
+
+
+def _restore_published(host: "Host") -> None:
+    """Put back under /run what this instance's modules had published there in an earlier boot."""
+    directory = host.instance_dir + "/published"
+    for name in host.root.listdir(directory):
+        target = paths.RUN + "/" + name
+        if not host.root.exists(target):
+            host.root.write_atomic(target, host.root.read(directory + "/" + name), 0o644, sync=False)

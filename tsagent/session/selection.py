@@ -1,0 +1,62 @@
+"""Which modules are due: by stage, frequency, and what the journals say."""
+
+from tsagent.engine import results
+from tsagent.engine.journal import TRIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Set
+
+    from tsagent.engine.journal import Journal
+    from tsagent.registry.metadata import ModuleInfo
+
+
+class Verdict:
+    """Whether a module is due; if not, the state and reason to report for it."""
+
+    __slots__ = ("due", "reason", "state")
+
+    def __init__(self, due: bool, state: str = results.PENDING, reason: str = "") -> None:
+        self.due = due
+        self.state = state
+        self.reason = reason
+
+
+def judge(
+    info: "ModuleInfo",
+    journal: "Journal",
+    config: "Dict[str, Any]",
+    off: "Set[str]",
+    adopted: bool,
+    provisional: bool,
+) -> Verdict:
+    """Decide about one module without loading it.
+
+    `off` are the modules that the image or the kernel command line turns off; `adopted`: this machine
+    was in use before the agent came; `provisional`: it is not known which instance this is.
+    """
+    if info.name in off:
+        return Verdict(False, results.DISABLED, "turned off by the image or the kernel command line")
+    if provisional and not info.provisional:
+        return Verdict(False, results.PENDING, "waits until it is known which instance this is")
+    if adopted and info.frequency != "always":
+        return Verdict(False, results.ADOPTED, "this machine was in use before the agent was installed")
+    if info.only_with_keys and not any(key in config for key in info.keys):
+        return Verdict(False, results.NOTHING, "none of its settings is given")
+    return _remembered(info, journal) or Verdict(True)
+
+
+def _remembered(info: "ModuleInfo", journal: "Journal") -> "Optional[Verdict]":
+    record = journal.modules.get(info.name)
+    if record is None:
+        return None
+    when = {"always": "in this boot", "instance": "for this instance", "once": "once, as asked"}[info.frequency]
+    if record.state in (results.DONE, results.NOTHING):
+        return Verdict(False, record.state, record.reason or "done " + when)
+    if record.state == results.ADOPTED:
+        return Verdict(False, record.state, record.reason)
+    if record.state == results.FAILED and record.final:
+        return Verdict(False, record.state, record.reason + " (not tried again)")
+    if record.state == results.FAILED and record.failures >= TRIES:
+        return Verdict(False, record.state, "%s (failed %d times)" % (record.reason, record.failures))
+    return None

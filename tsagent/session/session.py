@@ -1,0 +1,231 @@
+"""A session: the state of one run over one root, shared by `run`, `plan` and `explain`."""
+
+from tsagent.engine import results
+from tsagent.engine.journal import Journal
+from tsagent.errors import AgentError
+from tsagent.facts import Facts
+from tsagent.registry.context import Context
+from tsagent.registry.discovery import discover
+from tsagent.session import instance as instance_room
+from tsagent.session.selection import Verdict, judge
+from tsagent.session.switches import skipped_modules
+from tsagent.state import paths
+from tsagent.state.config import load_config
+from tsagent.state.identity import write_identity
+from tsagent.state.snapshot import Snapshot, publish, read_snapshot, write_snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+    from tsagent.host import Host
+    from tsagent.registry.metadata import ModuleInfo
+    from tsagent.report import Report
+    from tsagent.session.options import Options
+
+STAGES = ("local", "network", "final")
+
+
+class Session:
+    """What one run knows: configuration, modules, the instance, its settings and journals.
+
+    With `readonly` nothing is written: no cache, no journal, no snapshot.
+    """
+
+    def __init__(self, host: "Host", options: "Options", report: "Report", readonly: bool = False) -> None:
+        self.host = host
+        self.options = options
+        self.report = report
+        self.readonly = readonly
+        self.config = load_config(host.root, use_cache=not readonly)
+        found = discover(host.root, use_cache=not readonly)
+        self.modules = found.modules
+        self.problems = list(self.config.problems) + found.problems
+        self.off = skipped_modules(host) | set(self.config.disabled)
+        for name in sorted(self.off - set(self.modules) - set(found.masked)):
+            self.problems.append("there is no module %s to turn off" % name)
+        if options.only and options.only not in self.modules:
+            raise AgentError(
+                "there is no module %s" % options.only, "no-such-module", "see 'tsagent modules'"
+            )
+        self.facts = Facts(host.hardware, host.root)
+        host.facts = self.facts
+        self.boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
+        self.recognition = instance_room.recognise(host, self.config, options, self.facts)
+        self.snapshot = None  # type: Optional[Snapshot]
+        self._journals = {}  # type: Dict[str, Journal]
+        if self.recognition.identity is not None:
+            self._establish()
+
+    # -- the instance -------------------------------------------------------------------------
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it is not known yet which instance this is."""
+        return self.snapshot is None
+
+    @property
+    def instance_id(self) -> "Optional[str]":
+        """The id of the instance, None while it is provisional."""
+        identity = self.recognition.identity
+        return identity.instance_id if identity is not None else None
+
+    def ask(self) -> None:
+        """Ask the metadata service, where it is not known which instance this is. Raises AgentError."""
+        if self.recognition.identity is None:
+            instance_room.ask(self.host, self.recognition)
+            self._establish()
+
+    def _establish(self) -> None:
+        """Take up the snapshot of a known instance, or freeze that of a new one."""
+        identity = self.recognition.identity
+        assert identity is not None
+        root = self.host.root
+        snapshot = read_snapshot(root, identity.instance_id)
+        if snapshot is None:
+            snapshot = self._freeze()
+        elif self.options.user_data is not None and self._told_otherwise(snapshot):
+            if self.options.again:
+                snapshot = self._freeze(snapshot)
+            else:
+                self.problems.append(
+                    "--user-data differs from what this instance was set up with and is not used "
+                    "(--only MODULE --again uses it; tsagent clean starts anew)"
+                )
+        self.snapshot = snapshot
+        if not self.readonly:
+            if not self.recognition.known:
+                write_identity(root, identity)
+                root.remove_tree(paths.INSTANCES + "/" + instance_room.PENDING)
+            publish(root, snapshot, identity.instance_id)
+        self.host.instance_dir = paths.instance_directory(identity.instance_id)
+        self.facts = Facts(self.host.hardware, root, instance_type=snapshot.metadata.get("instance_type"))
+        self.host.facts = self.facts
+        self._journals.clear()
+
+    def _freeze(self, former: "Optional[Snapshot]" = None) -> Snapshot:
+        from tsagent.session.settings import make_settings
+        from tsagent.sources.data import SourceData
+
+        source = self.recognition.data
+        if source is None and former is not None:
+            source = SourceData.from_json(former.source)
+        if source is None:
+            # The identity outlived its snapshot: a local source is read again, the service asked again.
+            raise AgentError(
+                "the settings of instance %s are gone" % self.instance_id,
+                "no-snapshot",
+                "run 'tsagent clean'",
+            )
+        if self.options.user_data is not None:
+            source.user_data = _read_user_data(self.options.user_data)
+        settings = make_settings(self.host, self.config, self.modules, source)
+        snapshot = Snapshot(source.to_json(), settings)
+        if not self.readonly:
+            assert self.instance_id is not None
+            write_snapshot(self.host.root, self.instance_id, snapshot, source)
+            self.host.root.flush()
+        return snapshot
+
+    def _told_otherwise(self, snapshot: Snapshot) -> bool:
+        from tsagent.sources.data import SourceData
+
+        assert self.options.user_data is not None
+        return SourceData.from_json(snapshot.source).user_data != _read_user_data(self.options.user_data)
+
+    # -- modules ------------------------------------------------------------------------------
+
+    def journal(self, info: "ModuleInfo") -> Journal:
+        """The journal a module writes: of this boot, this instance, or of the machine's whole life."""
+        if info.frequency == "always":
+            path = paths.BOOT_JOURNAL
+        elif info.frequency == "once":
+            path = paths.ONCE_JOURNAL
+        elif self.provisional:
+            path = paths.INSTANCES + "/" + instance_room.PENDING + "/journal.jsonl"
+        else:
+            path = self.host.instance_dir + "/journal.jsonl"
+        if path not in self._journals:
+            journal = Journal(self.host.root, path, readonly=self.readonly)
+            if info.frequency == "always":
+                journal.start_boot(self.boot)
+            self._journals[path] = journal
+        return self._journals[path]
+
+    def judge(self, info: "ModuleInfo") -> Verdict:
+        """Whether a module is due now."""
+        config = self.snapshot.config if self.snapshot is not None else {}
+        return judge(
+            info, self.journal(info), config, self.off, self.recognition.adopted, self.provisional
+        )
+
+    def upto(self, stage: str) -> "List[ModuleInfo]":
+        """The modules of a stage and of those before it, in a steady order.
+
+        An earlier stage's module is caught up with when it could not run in its own time.
+        """
+        last = STAGES.index(stage)
+        return [
+            info
+            for info in sorted(self.modules.values(), key=lambda info: (STAGES.index(info.stage), info.name))
+            if STAGES.index(info.stage) <= last
+        ]
+
+    def context(self, info: "ModuleInfo") -> Context:
+        """What one module may see."""
+        snapshot = self.snapshot
+        config = snapshot.config if snapshot is not None else {}
+        if snapshot is None and self.config.network is not None:
+            config = {"network": self.config.network}
+        settings = {key: config[key] for key in info.keys if key in config}
+        return Context(
+            info.name,
+            settings,
+            self.facts,
+            self.host.root,
+            self.host.hardware,
+            instance=snapshot.metadata if snapshot is not None else None,
+            sensitive=snapshot.source.get("sensitive") if snapshot is not None else None,
+            network=snapshot.source.get("network") if snapshot is not None else None,
+            scripts=self._scripts(),
+            provisional=self.provisional,
+            commands=self.host.commands,
+            disk=self.host.disk,
+        )
+
+    def warnings(self) -> "List[str]":
+        """What is wrong with the configuration, the modules and the settings."""
+        told = list(self.snapshot.settings.get("warnings", [])) if self.snapshot is not None else []
+        return self.problems + told
+
+    def nothing_due(self) -> bool:
+        """Whether no module of any stage has anything to do in this boot."""
+        return not self.provisional and not any(self.judge(info).due for info in self.modules.values())
+
+    def close(self) -> None:
+        """Close the journals."""
+        for journal in self._journals.values():
+            journal.close()
+
+    def _scripts(self) -> "List[Dict[str, Any]]":
+        if self.snapshot is None or not self.snapshot.settings.get("scripts"):
+            return []
+        from tsagent.userdata.assemble import Settings
+
+        return list(Settings.from_json(self.snapshot.settings).scripts)
+
+
+def skipped(info: "ModuleInfo", state: str, reason: str) -> "results.ModuleResult":
+    """The result of a module that did not run."""
+    result = results.ModuleResult(info.name, info.stage)
+    result.state = state
+    result.reason = reason
+    return result
+
+
+def _read_user_data(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(64 << 20)
+    except OSError as error:
+        raise AgentError("%s: %s" % (path, error.strerror), code="unreadable") from None

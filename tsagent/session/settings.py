@@ -1,0 +1,78 @@
+"""Making the settings of an instance: layers merged, checked against the schemas, secrets known."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Tuple
+
+    from tsagent.host import Host
+    from tsagent.registry.metadata import ModuleInfo
+    from tsagent.sources.data import SourceData
+    from tsagent.state.config import Config
+
+
+def layer_of_defaults(config: "Config", modules: "Dict[str, ModuleInfo]") -> "Tuple[Dict[str, Any], List[str]]":
+    """The image's `defaults` as top-level keys, and what in them fits no module.
+
+    A module with a section of its own name takes its defaults as that section; any other takes them as
+    values of its keys.
+    """
+    layer = {}  # type: Dict[str, Any]
+    problems = []
+    for name, values in config.defaults.items():
+        info = modules.get(name)
+        if info is None:
+            problems.append("agent.yaml: defaults: there is no module %s" % name)
+        elif info.section:
+            layer[name] = values
+        else:
+            for key, value in values.items():
+                if key in info.keys:
+                    layer[key] = value
+                else:
+                    problems.append("agent.yaml: defaults: %s has no key %s" % (name, key))
+    if config.network is not None:
+        layer["network"] = config.network
+    return layer, problems
+
+
+def load_schemas(host: "Host", modules: "Dict[str, ModuleInfo]") -> "List[Dict[str, Any]]":
+    """The parsed schema files of all modules."""
+    from tsagent.registry.discovery import load_schema
+
+    return [
+        load_schema(host.root, info.schema_path, info.shipped)
+        for info in sorted(modules.values(), key=lambda info: info.name)
+    ]
+
+
+def make_settings(
+    host: "Host", config: "Config", modules: "Dict[str, ModuleInfo]", source: "SourceData"
+) -> "Dict[str, Any]":
+    """The settings of a new instance as JSON data: config, origins, scripts, warnings."""
+    from tsagent.userdata.assemble import assemble
+    from tsagent.userdata.validation import prune, validate
+
+    defaults, problems = layer_of_defaults(config, modules)
+    schemas = load_schemas(host, modules)
+    settings = assemble(
+        source.user_data,
+        vendor_data=source.vendor_data,
+        vendor_data2=source.vendor_data2,
+        defaults=defaults,
+        instance_data=source.metadata,
+        allow_part_handlers=config.allow_part_handlers,
+    )
+    found = validate(settings.config, settings.origins, schemas)
+    settings.config = prune(settings.config, found)
+    data = settings.to_json()
+    data["warnings"] = (
+        problems + list(source.warnings) + list(data.get("warnings", [])) + [str(item) for item in found]
+    )
+    return data
+
+
+def secret_values(host: "Host", modules: "Dict[str, ModuleInfo]", config: "Dict[str, Any]") -> "List[str]":
+    """Every value that a schema marks secret, for the redaction of reports."""
+    from tsagent.userdata.validation import secret_values as find
+
+    return sorted(find(config, load_schemas(host, modules)))

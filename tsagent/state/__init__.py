@@ -1,0 +1,1 @@
+"""What the agent keeps between runs: identity, settings snapshots, status, and where each lies."""

@@ -1,0 +1,116 @@
+"""The image's configuration: /etc/tsagent/agent.yaml and the drop-ins of agent.d, parsed once."""
+
+from tsagent.errors import AgentError
+from tsagent.state import paths
+from tsagent.state.store import cached, stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
+
+    from tsagent.host import Tree
+
+SOURCES = ("nocloud", "configdrive", "imds")
+_LIMIT = 1 << 20  # bytes of one configuration file
+_CLOUD_INIT = ("yield", "refuse", "ignore")
+
+
+class Config:
+    """The configuration in force, every key with its default, and what was wrong with the files."""
+
+    def __init__(self, data: "Dict[str, Any]", problems: "List[str]") -> None:
+        self.sources = data.get("sources", list(SOURCES))  # type: List[str]
+        modules = data.get("modules", {})
+        self.disabled = modules.get("disabled", [])  # type: List[str]
+        self.defaults = data.get("defaults", {})  # type: Dict[str, Any]
+        self.cloud_init = data.get("cloud_init", "yield")  # type: str
+        self.allow_part_handlers = data.get("allow_part_handlers", False)  # type: bool
+        self.proxy = data.get("proxy")
+        self.network = data.get("network")
+        self.problems = problems
+
+
+def load_config(tree: "Tree", use_cache: bool = True) -> Config:
+    """Read the files, later drop-ins over earlier ones, key by key.
+
+    A file or key that is wrong is reported in `problems` and left out; the boot goes on without it.
+    """
+    files = [paths.CONFIG]
+    files += [
+        paths.CONFIG_DROP_INS + "/" + name
+        for name in tree.listdir(paths.CONFIG_DROP_INS)
+        if name.endswith((".yaml", ".yml"))
+    ]
+    stamps = [found for found in (stamp(tree, path) for path in files) if found is not None]
+    if not stamps:
+        return Config({}, [])
+    present = [found[0] for found in stamps]
+    value = cached(
+        tree, paths.CACHE + "/config.json", [1, stamps], lambda: _parse(tree, present), keep=use_cache
+    )
+    return Config(value["config"], value["problems"])
+
+
+def _parse(tree: "Tree", files: "List[str]") -> "Dict[str, Any]":
+    from tsagent.userdata.yamlfile import load_yaml
+
+    config = {}  # type: Dict[str, Any]
+    problems = []  # type: List[str]
+    for path in files:
+        try:
+            document = load_yaml(tree.read(path, _LIMIT), path)
+        except (OSError, AgentError) as error:
+            problems.append("%s: %s" % (path, error))
+            continue
+        problems.extend(str(problem) for problem in document.problems)
+        if document.value is None:
+            continue
+        if not isinstance(document.value, dict):
+            problems.append("%s: expected keys and values" % path)
+            continue
+        for key, value in document.value.items():
+            wrong = _check(key, value)
+            if wrong:
+                line, column = document.marks.get("/%s" % key, (1, 1))
+                problems.append("%s:%d:%d: error: %s: %s" % (path, line, column, key, wrong))
+            elif key == "defaults":
+                merged = config.setdefault("defaults", {})
+                for name, section in value.items():
+                    merged[name] = dict(merged.get(name, {}), **section)
+            elif key == "modules":
+                old = config.setdefault("modules", {}).setdefault("disabled", [])
+                old.extend(name for name in value.get("disabled", []) if name not in old)
+            else:
+                config[key] = value
+    return {"config": config, "problems": problems}
+
+
+def _check(key: "Any", value: "Any") -> str:
+    """What is wrong with a top-level key, in words; empty where nothing is."""
+    if key == "sources":
+        if not isinstance(value, list) or not all(item in SOURCES for item in value):
+            return "expected a list of %s" % ", ".join(SOURCES)
+    elif key == "modules":
+        disabled = value.get("disabled", []) if isinstance(value, dict) else None
+        if not isinstance(disabled, list) or not all(isinstance(item, str) for item in disabled):
+            return "expected {disabled: [MODULE, ...]}"
+    elif key == "defaults":
+        if not isinstance(value, dict) or not all(
+            isinstance(name, str) and isinstance(section, dict) for name, section in value.items()
+        ):
+            return "expected {MODULE: {key: value}}"
+    elif key == "cloud_init":
+        if value not in _CLOUD_INIT:
+            return "expected one of %s" % ", ".join(_CLOUD_INIT)
+    elif key == "allow_part_handlers":
+        if not isinstance(value, bool):
+            return "expected true or false"
+    elif key == "proxy":
+        if value is not None and not isinstance(value, (str, dict)):
+            return "expected a URL"
+    elif key == "network":
+        if not isinstance(value, dict):
+            return "expected a network configuration"
+    else:
+        return "unknown key"
+    return ""

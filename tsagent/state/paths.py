@@ -1,0 +1,37 @@
+"""Where everything of the agent lies, inside its root."""
+
+CONFIG = "/etc/tsagent/agent.yaml"
+CONFIG_DROP_INS = "/etc/tsagent/agent.d"
+DISABLED = "/etc/tsagent/disabled"
+
+STATE = "/var/lib/tsagent"
+CACHE = STATE + "/cache"
+CLEAN_MARKER = STATE + "/clean"  # the next boot is a first boot
+IDENTITY = STATE + "/identity.json"
+INSTANCES = STATE + "/instances"
+INSTANCE_LINK = STATE + "/instance"
+BOOT_JOURNAL = STATE + "/boot.jsonl"  # modules that run at every boot
+ONCE_JOURNAL = STATE + "/once.jsonl"  # modules that run once ever
+
+RUN = "/run/tsagent"
+LOCK = RUN + "/lock"
+STATUS = RUN + "/status.json"
+INSTANCE = RUN + "/instance.json"
+INSTANCE_SENSITIVE = RUN + "/instance-sensitive.json"
+HANDOFF = RUN + "/handoff.json"
+NOTHING_DUE = RUN + "/nothing-due"  # a condition of the later stages' units
+
+LOG = "/var/log/tsagent.log"
+OUTPUT_LOG = "/var/log/tsagent-output.log"
+
+
+_SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+
+def instance_directory(instance_id: str) -> str:
+    """The private directory of an instance; an id is one name here, never a path."""
+    name = "".join(
+        letter if letter in _SAFE or (letter == "." and index) else "%%%x" % ord(letter)
+        for index, letter in enumerate(instance_id)
+    )
+    return INSTANCES + "/" + name[:200]

@@ -1,0 +1,66 @@
+"""Small JSON files of the agent's own: read with their format checked, written whole."""
+
+import json
+
+from tsagent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional
+
+    from tsagent.host import Tree
+
+
+def read_json(tree: "Tree", path: str) -> "Optional[Any]":
+    """The parsed file, or None where it is absent. Raises AgentError `bad-state` when it is not JSON."""
+    try:
+        return json.loads(tree.read(path).decode("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise AgentError("%s is not JSON" % path, "bad-state", "'tsagent clean' starts anew") from None
+
+
+def write_json(tree: "Tree", path: str, value: "Any", mode: int = 0o600, sync: bool = True) -> None:
+    """Replace the file by `value` as JSON."""
+    data = json.dumps(value, indent=1, sort_keys=False, ensure_ascii=True) + "\n"
+    tree.write_atomic(path, data.encode("ascii"), mode, sync=sync)
+
+
+def cached(tree: "Tree", path: str, key: "List[Any]", make: "Callable[[], Any]", keep: bool = True) -> "Any":
+    """What `make()` gives, remembered at `path` for as long as `key` stays the same.
+
+    The key is made of the inputs' stamps. A cache that cannot be read is made anew; one that cannot be
+    written is done without.
+    """
+    try:
+        stored = json.loads(tree.read(path).decode("utf-8"))
+        if stored["key"] == key:
+            return stored["value"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # absent, torn or of another version
+    value = make()
+    if keep:
+        try:
+            data = json.dumps({"key": key, "value": value}).encode("ascii")
+            tree.write_atomic(path, data, 0o600, sync=False)
+        except OSError:
+            pass  # a read-only root has no cache; the next boot pays for it
+    return value
+
+
+def stamp(tree: "Tree", path: str) -> "Optional[List[Any]]":
+    """Path, size, mtime and inode of a file, by which a cache knows it; None where it is absent."""
+    try:
+        status = tree.stat(path)
+    except OSError:
+        return None
+    return [path, status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def check_format(data: "Dict[str, Any]", newest: int, path: str) -> None:
+    """Refuse state that a newer agent wrote. Raises AgentError `state-too-new`."""
+    if data.get("format", 0) > newest:
+        raise AgentError(
+            "%s was written by a newer agent" % path, "state-too-new", "install that version or newer"
+        )

@@ -79,10 +79,11 @@ def fingerprint(tree: Tree, path: str) -> "Any":
     return "sha256:" + digest.hexdigest()
 
 
-def read(host: "Host", tree: Tree, path: str) -> SourceData:
+def read(host: "Host", tree: Tree, path: str, file_systems: str = FILE_SYSTEMS) -> SourceData:
     """The config drive at `path` of `tree`: a directory, a block device or an image of one.
 
-    A drive is mounted read-only in a private directory and unmounted again.
+    A drive is mounted read-only in a private directory and unmounted again; `file_systems` are those it
+    may hold, as `mount -t` takes them.
     Raises AgentError: `configdrive-absent`, `configdrive-unreadable` (it cannot be mounted),
     `configdrive-bad-document` (with file, line and column), `source-unreadable`, `file-too-large`.
     """
@@ -98,12 +99,12 @@ def read(host: "Host", tree: Tree, path: str) -> SourceData:
     if stat.S_ISDIR(mode):
         data = read_directory(tree.host_path(path), path)
     else:
-        data = _read_mounted(host, tree.host_path(path), path)
+        data = _read_mounted(host, tree.host_path(path), path, file_systems)
     data.fingerprint = before
     return data
 
 
-def _read_mounted(host: "Host", device: str, origin: str) -> SourceData:
+def _read_mounted(host: "Host", device: str, origin: str, file_systems: str) -> SourceData:
     import os
     import tempfile
 
@@ -112,12 +113,14 @@ def _read_mounted(host: "Host", device: str, origin: str) -> SourceData:
     )
     try:
         options = "ro,nosuid,nodev,noexec"
-        result = host.run(["mount", "-t", FILE_SYSTEMS, "-o", options, device, place], timeout=MOUNT_LIMIT)
+        result = host.run(["mount", "-t", file_systems, "-o", options, device, place], timeout=MOUNT_LIMIT)
         if result.status != 0:
+            # The first line says why; the last only refers to the kernel's log.
+            why = result.text.strip().partition("\n")[0] or "mount failed"
             raise AgentError(
-                "config drive %s cannot be mounted: %s" % (origin, result.last_line()),
+                "config drive %s cannot be mounted: %s" % (origin, why),
                 "configdrive-unreadable",
-                "it must hold an iso9660 or vfat file system",
+                "it must hold a file system of %s that the kernel knows" % file_systems,
             )
         try:
             return read_directory(place, origin)

@@ -1,11 +1,11 @@
 """Running the modules of one stage: in graph order, with workers and named locks."""
 
 from tsagent.engine import results
-from tsagent.host.process import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Set
+    import threading
+    from typing import Callable, Dict, List, Optional, Set
 
     from tsagent.engine.graph import Graph
     from tsagent.engine.results import ModuleResult
@@ -30,17 +30,18 @@ def run_stage(
     lost = set(failed_before)
     try:
         while waiting or pool.running:
+            unstarted = set(waiting)
             for name in sorted(waiting):
                 reason = _hopeless(graph, name, lost)
-                if reason and not waiting[name] & set(waiting):
+                if reason and waiting[name].isdisjoint(unstarted):
                     ended[name] = skip(name, reason)
                     lost.add(name)
                     del waiting[name]
+            unfinished = set(waiting) | set(pool.running)
             ready = [
                 name
                 for name in sorted(waiting)
-                if not waiting[name] & (set(waiting) | set(pool.running))
-                and not pool.locked(graph.modules[name].locks)
+                if waiting[name].isdisjoint(unfinished) and not pool.locked(graph.modules[name].locks)
             ]
             for name in ready:
                 if pool.full() or pool.locked(graph.modules[name].locks):
@@ -51,7 +52,7 @@ def run_stage(
                 ended[result.name] = result
                 if result.state in (results.FAILED, results.INTERRUPTED):
                     lost.add(result.name)
-    except Interrupted:
+    except BaseException:
         pool.drain()
         raise
     return list(ended.values())
@@ -74,8 +75,8 @@ class _Pool:
         self._size = size
         self.running = {}  # type: Dict[str, List[str]]
         self._finished = []  # type: List[ModuleResult]
-        self._interrupted = False
-        self._condition = None
+        self._error = None  # type: Optional[BaseException]
+        self._condition = None  # type: Optional[threading.Condition]
 
     def full(self) -> bool:
         return len(self.running) >= self._size
@@ -89,21 +90,27 @@ class _Pool:
 
         self.running[name] = locks
         if alone or self._size == 1:
-            self._finished.append(self._work(name))
+            try:
+                self._finished.append(self._work(name))
+            except BaseException:
+                self.running.pop(name)
+                raise
             return
         if self._condition is None:
             self._condition = threading.Condition()
         threading.Thread(target=self._run, args=(name,), name=name, daemon=True).start()
 
     def _run(self, name: str) -> None:
+        result = None
+        error = None  # type: Optional[BaseException]
         try:
             result = self._work(name)
-        except Interrupted:
-            result = None
+        except BaseException as caught:  # handed to the caller's thread, whatever it is
+            error = caught
         assert self._condition is not None
         with self._condition:
             if result is None:
-                self._interrupted = True
+                self._error = self._error or error
                 self.running.pop(name)
             else:
                 self._finished.append(result)
@@ -111,19 +118,19 @@ class _Pool:
 
     def collect(self) -> "List[ModuleResult]":
         """Wait until at least one running module has ended, and return those that have."""
-        if not self.running:
+        if not self.running and self._error is None:
             return []
         if self._condition is not None:
             with self._condition:
-                while not self._finished and not self._interrupted:
+                while not self._finished and self._error is None:
                     self._condition.wait(1.0)
                 done, self._finished = self._finished, []
         else:
             done, self._finished = self._finished, []
         for result in done:
             self.running.pop(result.name, None)
-        if self._interrupted:
-            raise Interrupted()
+        if self._error is not None:
+            raise self._error
         return done
 
     def drain(self) -> None:

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from tsagent.host.tree import Tree
 
+_NOBODY = 2**32 - 1  # (uid_t) -1 means "leave as it is" to the kernel
+
 
 class Account:
     """One line of /etc/passwd."""
@@ -64,7 +66,7 @@ def find_group(tree: "Tree", name: str) -> "Optional[Group]":
 def user_id(tree: "Tree", owner: "Union[str, int]") -> int:
     """The uid of a name or number. Raises AgentError `no-such-user`."""
     if isinstance(owner, int) or owner.isdigit():
-        return int(owner)
+        return _number(owner)
     if owner == "root":
         return 0
     account = find_user(tree, owner)
@@ -76,10 +78,17 @@ def user_id(tree: "Tree", owner: "Union[str, int]") -> int:
 def group_id(tree: "Tree", group: "Union[str, int]") -> int:
     """The gid of a name or number. Raises AgentError `no-such-group`."""
     if isinstance(group, int) or group.isdigit():
-        return int(group)
+        return _number(group)
     if group == "root":
         return 0
     found = find_group(tree, group)
     if found is None:
         raise AgentError("there is no group %s" % group, "no-such-group", "create it under groups:")
     return found.gid
+
+
+def _number(value: "Union[str, int]") -> int:
+    number = int(value)
+    if not 0 <= number < _NOBODY:
+        raise AgentError("%d is not a user or group id" % number, code="bad-id")
+    return number

@@ -248,9 +248,9 @@ class Tree:
                 finally:
                     os.close(descriptor)
                 os.rename(temporary, place.name, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
-            except OSError as error:
+            except BaseException as error:
                 os.unlink(temporary, dir_fd=place.descriptor)
-                if error.errno != errno.EBUSY:
+                if not isinstance(error, OSError) or error.errno != errno.EBUSY:
                     raise
                 _write_in_place(place, data, mode, uid, gid)
                 return "in place"

@@ -55,9 +55,12 @@ class Machine:
     def _finish(self):
         rows = ["%d 1 %s / %s %s - %s %s %s" % ((22 + i,) + mount) for i, mount in enumerate(self.mounts)]
         self.file("/proc/self/mountinfo", "\n".join(rows) + "\n")
-        self.file(
-            "/proc/mounts", "".join("%s %s %s %s 0 0\n" % (m[4], m[1], m[3], m[5]) for m in self.mounts)
-        )
+        rows = []
+        for _, target, options, fs_type, source, extra in self.mounts:
+            words = options.split(",")
+            words += [word for word in extra.split(",") if word not in words]
+            rows.append("%s %s %s %s 0 0\n" % (source, target, fs_type, ",".join(words)))
+        self.file("/proc/mounts", "".join(rows))
         head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
         self.file("/proc/swaps", head + "".join("%s partition\t%d\t0\t-2\n" % swap for swap in self.swaps))
         self.json("/addresses.json", {"interfaces": self.interfaces, "gateways": self.gateways})

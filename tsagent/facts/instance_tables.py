@@ -28,7 +28,7 @@ ARM = ("SR1", "BMIK1", "BMDK1")
 SIZES = {"SMALL": 1, "MEDIUM": 2, "LARGE": 4, "XLARGE": 4}
 
 # Types whose vCPU count is not what their name says.
-VCPU_EXCEPTIONS: "Dict[str, Tuple[str, str, object]]" = {
+VCPU_EXCEPTIONS = {
     "GN10Xp.2XLARGE40": 10,
     "GN7.2XLARGE40": 10,
     "GN8.LARGE56": 6,
@@ -67,7 +67,7 @@ WHOLE_MACHINES = {
 
 # Accelerators of a family: (vendor, model as `gpus` names it, count by size or the count of each machine).
 # A size that is not listed has an unknown count.
-ACCELERATORS = {
+ACCELERATORS: "Dict[str, Tuple[str, str, object]]" = {
     "GN6": ("NVIDIA", "P4", {"7XLARGE48": 1, "14XLARGE96": 2}),
     "GN6S": ("NVIDIA", "P4", {"LARGE20": 1, "2XLARGE40": 2}),
     "GN7": (
@@ -106,7 +106,7 @@ ACCELERATORS = {
 }
 
 # Types that get a share of a GPU, or a whole one through the vGPU manager: these need the GRID driver.
-VGPU: "Dict[str, object]" = {
+VGPU = {
     "GN7.LARGE20": "1/4",
     "GN7.2XLARGE40": "1/2",
     "GN7vw.LARGE16": "1/4",
@@ -120,7 +120,7 @@ VGPU: "Dict[str, object]" = {
 
 # Local disks: (kind, count, bytes of each or None), by family; by size where that differs.
 TERABYTE = 10**12
-LOCAL_DISKS = {
+LOCAL_DISKS: "Dict[str, object]" = {
     "IT3": {
         "4XLARGE64": ("nvme", 1, None),
         "8XLARGE128": ("nvme", 2, None),

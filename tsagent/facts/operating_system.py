@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tsagent.facts import Facts
 
 FILES = ["/etc/os-release", "/usr/lib/os-release"]
-KEYS: "List[Tuple[str, str]]" = [
+KEYS = [
     "id",
     "id_like",
     "name",
@@ -148,7 +148,7 @@ def _installed_manager(facts: "Facts") -> "Optional[str]":
     return None
 
 
-_MANAGERS = [
+_MANAGERS: "List[Tuple[str, str]]" = [
     ("/usr/bin/dnf", "dnf"),
     ("/usr/bin/yum", "yum"),
     ("/usr/bin/apt-get", "apt"),

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Tuple
 
-VENDORS: "Dict[Tuple[str, str], Tuple[str, str]]" = {
+VENDORS = {
     "10de": "NVIDIA",
     "1002": "AMD",
     "8086": "Intel",
@@ -19,7 +19,7 @@ VENDORS: "Dict[Tuple[str, str], Tuple[str, str]]" = {
 }
 
 # (vendor, device): (architecture, model)
-GPUS = {
+GPUS: "Dict[Tuple[str, str], Tuple[str, str]]" = {
     ("10de", "15f8"): ("Pascal", "P100"),
     ("10de", "1b38"): ("Pascal", "P40"),
     ("10de", "1bb3"): ("Pascal", "P4"),

@@ -100,9 +100,8 @@ class GenerateHostKey(_HostKey):
         now = self.before(host) or {}
         if not now["private"]:
             return Probe(DIFFERS, "absent")
-        if self.replace:
-            return Probe(DIFFERS, "the one there is the image's")
-        return Probe(CONVERGED) if now["public"] else Probe(DIFFERS, "without its public key")
+        # sshd needs no public key: a private one that is there is never remade for want of it.
+        return Probe(DIFFERS, "the one there is the image's") if self.replace else Probe(CONVERGED)
 
     def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
         now = self.before(host) or {}

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence
 
 _KINDS = ("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-")
+_REDIRECTS = "Please login as the user"  # in the command of a key that lets nobody in
 
 
 class PublicKey:
@@ -48,7 +49,8 @@ def with_options(line: str, options: str) -> "Optional[str]":
 def merge_authorized_keys(current: bytes, keys: "Sequence[str]", override: bool = False) -> bytes:
     """The file with `keys` in it: lines there stay in their order, a key there is not added again.
 
-    With `override` a key that is there takes the line given for it.
+    With `override` a key that is there takes the line given for it; so does one that only says whom to
+    log in as instead (an earlier instance's).
     """
     lines = current.decode("utf-8", "surrogateescape").split("\n")
     if lines[-1] == "":
@@ -65,7 +67,7 @@ def merge_authorized_keys(current: bytes, keys: "Sequence[str]", override: bool 
         if key.blob not in place:
             place[key.blob] = len(lines)
             lines.append(line.strip())
-        elif override:
+        elif override or _REDIRECTS in lines[place[key.blob]]:
             lines[place[key.blob]] = line.strip()
     return "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
 

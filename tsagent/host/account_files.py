@@ -79,9 +79,13 @@ def require_confined(tree: Tree, path: str) -> None:
     """
     if tree.live:
         return
-    while path != "/" and not tree.exists(os.path.dirname(path)):
+    while path != "/" and not os.path.lexists(tree.root + path):
         path = os.path.dirname(path)  # to be made; what is there of its parents counts
-    if os.path.realpath(tree.root + path) != tree.host_path(path):
+    try:
+        inside = tree.host_path(path)
+    except FileNotFoundError:
+        inside = None  # a link that leads nowhere inside the root
+    if os.path.realpath(tree.root + path) != inside:
         raise AgentError(
             "%s is a link that leads out of the root" % path, "unsafe-link", "make it a relative link"
         )

@@ -1,0 +1,104 @@
+"""Who gets which password: chpasswd and password of the user data, the users' own, the metadata's."""
+
+import re
+
+from tsagent.changes.credentials import SetPassword
+from tsagent.errors import AgentError
+
+from .people import good_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+    from tsagent.changes.accounts import CreateUser
+    from tsagent.registry.context import Context
+
+# A hash as crypt(5) writes it: a method between dollars, then salt and digest. A password that looks
+# so is taken for one, as cloud-config always has it for chpasswd's list.
+_HASH = re.compile(r"^\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|md5)(?:\$[^$:\n]*){1,3}$")
+_RANDOM = ("R", "RANDOM")
+
+
+def passwords(
+    context: "Context", default: str, accounts: "Dict[str, CreateUser]", asked: "List[Dict[str, Any]]"
+) -> "Iterator[SetPassword]":
+    """One change a user: chpasswd wins over password:, that over the user's own, that over the metadata's."""
+    chosen: "Dict[str, Dict[str, Any]]" = {}
+    given = context.sensitive.get("password")
+    if isinstance(given, str) and given:
+        chosen[default] = dict(_typed(given), why="the password chosen with the instance")
+    for person in asked:
+        own = _own(person)
+        if own:
+            chosen[person["name"]] = dict(own, why="users:")
+    section = context.settings.get("chpasswd")
+    section = section if isinstance(section, dict) else {}
+    expire = section.get("expire", True) is not False
+    listed = list(_listed(context, section))
+    password = context.settings.get("password")
+    if isinstance(password, str) and password and not section.get("list"):
+        chosen[default] = dict(_typed(password), why="password:", expire=expire)
+    for name, fields in listed:
+        # A hash was made beforehand by somebody who knows the password: it does not expire.
+        chosen[name] = dict(fields, why="chpasswd:", expire=expire and "hashed" not in fields)
+    for name, fields in chosen.items():
+        change = _change(context, name, fields, accounts)
+        if change is not None:
+            yield change
+
+
+def _change(
+    context: "Context", name: str, fields: "Dict[str, Any]", accounts: "Dict[str, CreateUser]"
+) -> "Optional[SetPassword]":
+    why = fields.pop("why")
+    if not good_name(name):
+        context.warn("%s %r cannot be the name of a user; left out" % (why, name))
+        return None
+    try:
+        return SetPassword(name, reason=why, requires=[accounts[name]] if name in accounts else [], **fields)
+    except AgentError as error:
+        context.warn("%s %s; left out" % (why, error.message))
+        return None
+
+
+def _own(person: "Dict[str, Any]") -> "Optional[Dict[str, Any]]":
+    """The password a user's entry gives. It is locked unless lock_passwd is false, and root's never is."""
+    locked = person.get("lock_passwd", True) is not False and person["name"] != "root"
+    if person.get("hashed_passwd"):
+        return {"hashed": str(person["hashed_passwd"]), "locked": locked}
+    if person.get("plain_text_passwd"):
+        return {"plain": str(person["plain_text_passwd"]), "locked": locked}
+    if person.get("passwd"):
+        return {"hashed": str(person["passwd"]), "locked": locked, "only_if_unset": True}
+    return None
+
+
+def _listed(context: "Context", section: "Dict[str, Any]") -> "Iterator[Tuple[str, Dict[str, Any]]]":
+    users = section.get("users")
+    for item in users if isinstance(users, list) else []:
+        if not isinstance(item, dict) or not item.get("name"):
+            context.warn("chpasswd: an item of users has no name; left out")
+            continue
+        kind = item.get("type", "hash")
+        if kind == "RANDOM":
+            yield str(item["name"]), {"random": True}
+        elif not item.get("password"):
+            context.warn("chpasswd: %s is given no password; left out" % item["name"])
+        else:
+            yield str(item["name"]), {"plain" if kind == "text" else "hashed": str(item["password"])}
+    lines = section.get("list")
+    for line in lines.splitlines() if isinstance(lines, str) else lines or []:
+        name, colon, value = str(line).partition(":")
+        if not str(line).strip():
+            continue
+        if not colon or not value:
+            context.warn("chpasswd: a line of list is not NAME:PASSWORD; left out")
+        elif value in _RANDOM:
+            yield name.strip(), {"random": True}
+        else:
+            yield name.strip(), _typed(value)
+
+
+def _typed(value: str) -> "Dict[str, Any]":
+    return {"hashed": value} if _HASH.match(value) else {"plain": value}

@@ -1,0 +1,119 @@
+"""What is asked for under users:, user: and groups:, in every form it may be written, made one form."""
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+    from tsagent.registry.context import Context
+
+# What useradd takes, without what would be read as an option, a path or a field. Source: useradd(8).
+_NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?$")
+_NAME_LETTERS = 32
+_FIELDS = frozenset(
+    ["name", "uid", "gecos", "homedir", "primary_group", "groups", "no_create_home", "no_user_group"]
+    + ["no_log_init", "system", "shell", "lock_passwd", "passwd", "hashed_passwd", "plain_text_passwd"]
+    + ["ssh_authorized_keys", "ssh_import_id", "ssh_redirect_user", "sudo", "doas", "expiredate"]
+    + ["inactive", "selinux_user", "create_groups", "snapuser"]
+)
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+
+
+def good_name(name: "Any") -> bool:
+    """Whether a text can be the name of a user or group."""
+    return isinstance(name, str) and len(name) <= _NAME_LETTERS and bool(_NAME.match(name))
+
+
+def switch(value: "Any") -> "Optional[bool]":
+    """True or false as YAML 1.1 writers spell them; None for anything else, such as `unchanged`."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    return True if text in _TRUE else False if text in _FALSE else None
+
+
+def words(value: "Any") -> "List[str]":
+    """A list of names: a list, a comma-separated text, or the keys of a mapping."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        value = value.split(",")
+    names = [str(item).strip() for item in value]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def default_user(context: "Context") -> "Dict[str, Any]":
+    """The image's default user with what `user:` puts over it."""
+    settings = context.settings
+    base = _fields(settings.get("default_user") or {"name": "root", "lock_passwd": False})
+    over = settings.get("user")
+    if isinstance(over, str):
+        over = {"name": over}
+    if isinstance(over, dict):
+        over = _fields(over)
+        if over.get("name", base.get("name")) != base.get("name"):
+            base.pop("uid", None)
+            base.pop("homedir", None)
+        base.update(over)
+    return base
+
+
+def people(context: "Context", default: "Dict[str, Any]") -> "List[Dict[str, Any]]":
+    """Every user asked for, once each, in the order they are first named; the default user is marked."""
+    settings = context.settings
+    found: "Dict[str, Dict[str, Any]]" = {}
+    asked = list(_asked(settings.get("users", "default")))
+    if settings.get("user") is not None:
+        asked.append(("default", {}))
+    for name, fields in asked:
+        if fields.get("snapuser"):
+            context.warn("users: snapuser is not for this system; left out")
+            continue
+        if name == "default":
+            name, fields = default.get("name", "root"), dict(default, **fields)
+            fields["default"] = True
+        if not good_name(name):
+            context.warn("users: %r cannot be the name of a user; left out" % (name,))
+            continue
+        found.setdefault(name, {}).update(fields, name=name)
+    return list(found.values())
+
+
+def groups(context: "Context") -> "List[Tuple[str, List[str]]]":
+    """Every group asked for with the members it is to have."""
+    value = context.settings.get("groups")
+    found: "Dict[str, List[str]]" = {}
+    for item in value if isinstance(value, list) else [value]:
+        pairs = item.items() if isinstance(item, dict) else [(name, None) for name in words(item)]
+        for name, members in pairs:
+            if not good_name(name):
+                context.warn("groups: %r cannot be the name of a group; left out" % (name,))
+                continue
+            listed = found.setdefault(name, [])
+            listed.extend(member for member in words(members) if member not in listed)
+    return list(found.items())
+
+
+def _asked(value: "Any") -> "Iterator[Tuple[str, Dict[str, Any]]]":
+    if isinstance(value, dict):
+        for name, fields in value.items():
+            if isinstance(fields, dict):
+                yield str(name), _fields(fields)
+            elif fields is None or isinstance(fields, str) or switch(fields):
+                yield str(name), {}
+        return
+    for item in words(value) if isinstance(value, str) else value or []:
+        if isinstance(item, dict):
+            fields = _fields(item)
+            yield str(fields.pop("name", "")), fields
+        else:
+            for name in words(item):
+                yield name, {}
+
+
+def _fields(item: "Dict[str, Any]") -> "Dict[str, Any]":
+    """The fields of a user under their present names: `lock-passwd` is `lock_passwd`."""
+    renamed = {str(key).replace("-", "_"): value for key, value in item.items()}
+    return {key: value for key, value in renamed.items() if key in _FIELDS}

@@ -1,0 +1,356 @@
+"""Users, groups, passwords, sudo and keys with the distribution's own tools, in scratch roots."""
+
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
+from tsagent.changes.base import CONVERGED, DIFFERS, Later
+from tsagent.changes.credentials import SUDOERS, LockPassword, SetPassword, WriteSudoers
+from tsagent.changes.ssh import AuthorizedKeys
+from tsagent.errors import AgentError
+from tsagent.host import Host
+from tsagent.host.account_files import clear_dead_locks, leftovers
+from tsagent.host.passwords import hash_password, verify
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: accounts and owners")
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGzB2kAlTdyYX5Pq4rRMwbG1uv8f8gTW1Vh5RmkgcGJ5 one@example"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHbQyFZr1jW3o8sVnE2m7uUO2o1pY6Cw0d9v3q1m8x2L two@example"
+
+
+@pytest.fixture
+def host(scratch_root):
+    (scratch_root / "etc/subuid").write_text("")
+    (scratch_root / "etc/subgid").write_text("")
+    return Host(str(scratch_root))
+
+
+def lines(host, path):
+    return host.root.read(path).decode("utf-8").splitlines()
+
+
+def entry(host, path, name):
+    found = [line for line in lines(host, path) if line.split(":")[0] == name]
+    assert len(found) <= 1
+    return found[0].split(":") if found else None
+
+
+def tree(root):
+    """Every file below a root: kind, mode, owner and content."""
+    found = {}
+    for directory, names, files in os.walk(str(root)):
+        for name in names + files:
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            content = b""
+            if stat.S_ISREG(status.st_mode):
+                with open(path, "rb") as stream:
+                    content = stream.read()
+            found[os.path.relpath(path, str(root))] = (
+                stat.S_IFMT(status.st_mode),
+                stat.S_IMODE(status.st_mode),
+                status.st_uid,
+                status.st_gid,
+                content,
+            )
+    return found
+
+
+def test_a_user_gets_account_shadow_group_and_home(host, scratch_root):
+    (scratch_root / "etc/skel/.from-this-tree").write_text("x")
+    change = CreateUser("alice", gecos="Alice Liddell", shell="/bin/sh")
+    assert change.probe(host).state == DIFFERS
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    assert entry(host, "/etc/passwd", "alice")[2:] == [
+        "1000",
+        "1000",
+        "Alice Liddell",
+        "/home/alice",
+        "/bin/sh",
+    ]
+    assert entry(host, "/etc/shadow", "alice")[1].startswith("!")
+    assert entry(host, "/etc/group", "alice") is not None
+    assert entry(host, "/etc/gshadow", "alice") is not None
+    home = scratch_root / "home/alice"
+    assert sorted(os.listdir(str(home))) == [".from-this-tree", ".profile"]
+    assert (home.stat().st_uid, stat.S_IMODE(home.stat().st_mode)) == (1000, 0o700)
+    assert (home / ".profile").stat().st_uid == 1000
+    assert change.attribute(host, "uid") == "1000"
+    assert Later(change, "home", "%s/x").resolve(host) == "/home/alice/x"
+    assert leftovers(host.root) == []
+
+
+def test_every_field_reaches_the_account(host):
+    CreateGroup("staff", gid=50).apply(host)
+    change = CreateUser(
+        "svc",
+        uid=1777,
+        home="/srv/svc",
+        primary_group="staff",
+        create_home=False,
+        shell="/sbin/nologin",
+        expire_date="2031-02-03",
+        inactive="5",
+    )
+    change.apply(host)
+    assert entry(host, "/etc/passwd", "svc")[2:] == ["1777", "50", "", "/srv/svc", "/sbin/nologin"]
+    assert entry(host, "/etc/shadow", "svc")[6:8] == ["5", "22313"]
+    assert not host.root.exists("/srv/svc")
+    system = CreateUser("daemon1", system=True, create_home=False)
+    system.apply(host)
+    assert int(system.attribute(host, "uid")) < 1000
+
+
+def test_a_user_that_exists_keeps_everything(host):
+    CreateUser("bob", shell="/bin/sh").apply(host)
+    before = tree(host.root.root)
+    change = CreateUser("bob", uid=4242, shell="/bin/zsh", gecos="other")
+    assert change.probe(host).state == CONVERGED
+    change.apply(host)
+    assert tree(host.root.root) == before
+
+
+def test_a_group_of_the_users_name_is_used(host):
+    CreateGroup("carol").apply(host)
+    change = CreateUser("carol")
+    change.apply(host)
+    assert change.attribute(host, "gid") == entry(host, "/etc/group", "carol")[2]
+
+
+def test_a_failed_useradd_leaves_nothing(host, scratch_root):
+    CreateUser("first", uid=1500).apply(host)
+    before = tree(scratch_root)
+    with pytest.raises(AgentError) as caught:
+        CreateUser("second", uid=1500).apply(host)
+    assert caught.value.code == "command-failed"
+    after = tree(scratch_root)
+    backups = {path for path in after if path.endswith("-")}
+    assert {path: after[path] for path in after if path not in backups} == {
+        path: before[path] for path in before if path not in backups
+    }
+
+
+def test_a_tree_cannot_lead_useradd_out_of_it(host, scratch_root, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.rmdir(str(scratch_root / "home"))
+    os.symlink(str(outside), str(scratch_root / "home"))
+    with pytest.raises(AgentError) as caught:
+        CreateUser("mallory").apply(host)
+    assert caught.value.code == "unsafe-link"
+    assert os.listdir(str(outside)) == []
+    assert entry(host, "/etc/passwd", "mallory") is None
+
+
+def test_groups_are_joined_and_not_left(host):
+    CreateUser("dave").apply(host)
+    for group in ("red", "blue"):
+        CreateGroup(group).apply(host)
+    AddToGroups("dave", ["red"]).apply(host)
+    change = AddToGroups("dave", ["blue", "wheel"])
+    assert "blue" in change.probe(host).detail
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    for group in ("red", "blue", "wheel"):
+        assert entry(host, "/etc/group", group)[3] == "dave"
+        assert entry(host, "/etc/gshadow", group)[3] == "dave"
+    with pytest.raises(AgentError):
+        AddToGroups("dave", ["nowhere"]).apply(host)
+
+
+def test_a_password_is_hashed_set_and_known_again(host):
+    CreateUser("erin").apply(host)
+    change = SetPassword("erin", plain="c0rrect horse", expire=True)
+    assert change.probe(host).state == DIFFERS
+    change.apply(host)
+    fields = entry(host, "/etc/shadow", "erin")
+    assert fields[1].startswith("$6$")
+    assert verify("c0rrect horse", fields[1]) is True
+    assert fields[2] == "0"
+    assert change.probe(host).state == CONVERGED
+    assert SetPassword("erin", plain="wrong").probe(host).state == DIFFERS
+    assert SetPassword("erin", plain="c0rrect horse", locked=True).probe(host).state == DIFFERS
+    hashed = hash_password("another")
+    locked = SetPassword("erin", hashed=hashed, locked=True)
+    locked.apply(host)
+    assert entry(host, "/etc/shadow", "erin")[1] == "!" + hashed
+    assert locked.probe(host).state == CONVERGED
+    kept = SetPassword("erin", hashed=hash_password("third"), only_if_unset=True)
+    assert kept.probe(host).state == CONVERGED
+    kept.apply(host)
+    assert entry(host, "/etc/shadow", "erin")[1] == "!" + hashed
+
+
+def test_a_password_is_locked_by_itself(host):
+    CreateUser("frank").apply(host)
+    SetPassword("frank", plain="open").apply(host)
+    change = LockPassword("frank")
+    assert change.probe(host).state == DIFFERS
+    change.apply(host)
+    assert entry(host, "/etc/shadow", "frank")[1].startswith("!$6$")
+    assert change.probe(host).state == CONVERGED
+
+
+def test_a_password_of_nobody_is_an_error_without_the_password(host):
+    with pytest.raises(AgentError) as caught:
+        SetPassword("ghost", plain="s3cret-canary").apply(host)
+    assert caught.value.code == "no-such-user"
+    assert "s3cret-canary" not in str(caught.value)
+    with pytest.raises(AgentError) as caught:
+        SetPassword("ghost", plain="s3cret\ncanary")
+    assert "canary" not in str(caught.value)
+
+
+def test_no_secret_is_on_a_command_line(host, tmp_path):
+    CreateUser("grace").apply(host)
+    seen = []
+
+    class Watching:
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def run(self, argv, **options):
+            seen.append(list(argv))
+            return self.inner.run(argv, **options)
+
+    host.runner = Watching(host.runner)
+    SetPassword("grace", plain="s3cret-canary").apply(host)
+    hashed = hash_password("s3cret-canary")
+    SetPassword("grace", hashed=hashed).apply(host)
+    assert ["chpasswd", "-e", "-R", host.root.root] in seen
+    assert not any(
+        "canary" in word or word.startswith("$6$") or hashed in word for argv in seen for word in argv
+    )
+
+
+def test_a_random_password_is_shown_on_the_console_only(host, scratch_root):
+    CreateUser("heidi").apply(host)
+    (scratch_root / "dev").mkdir()
+    console = scratch_root / "dev/console"
+    console.write_text("")
+    change = SetPassword("heidi", random=True)
+    assert change.needs_live
+    note = change.apply(host)
+    shown = console.read_text().strip()
+    password = shown.rsplit(" ", 1)[1]
+    assert shown.startswith("tsagent: password of heidi: ")
+    assert len(password) == 20
+    assert password not in note
+    assert verify(password, entry(host, "/etc/shadow", "heidi")[1]) is True
+
+
+def test_sudo_rules_are_checked_by_visudo(host):
+    change = WriteSudoers(["alice ALL=(ALL) NOPASSWD:ALL", "%wheel ALL=(ALL) ALL"])
+    change.apply(host)
+    status = host.root.stat(SUDOERS)
+    assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o440, 0)
+    assert change.probe(host).state == CONVERGED
+    result = subprocess.call(["visudo", "-c", "-q", "-f", host.root.host_path(SUDOERS)])
+    assert result == 0
+    before = host.root.read(SUDOERS)
+    with pytest.raises(AgentError) as caught:
+        WriteSudoers(["alice ALL=(ALL NOPASSWD:ALL"]).apply(host)
+    assert caught.value.code == "bad-sudo-rule"
+    assert host.root.read(SUDOERS) == before
+    assert os.listdir(os.path.dirname(host.root.host_path(SUDOERS))) == ["90-tsagent-users"]
+
+
+def authorize(user, keys, **options):
+    account = CreateUser(user)
+    return AuthorizedKeys(user, keys, Later(account, "home", "%s/.ssh/authorized_keys"), **options)
+
+
+def test_keys_are_merged_and_belong_to_the_user(host, scratch_root):
+    CreateUser("ivan").apply(host)
+    change = authorize("ivan", [KEY])
+    assert change.probe(host).state == DIFFERS
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    ssh = scratch_root / "home/ivan/.ssh"
+    file = ssh / "authorized_keys"
+    assert (stat.S_IMODE(ssh.stat().st_mode), ssh.stat().st_uid) == (0o700, 1000)
+    assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_uid) == (0o600, 1000)
+    assert file.read_text() == KEY + "\n"
+    limited = 'from="10.0.0.0/8",no-pty ' + OTHER
+    file.write_text("# mine\n" + limited)
+    authorize("ivan", [KEY, OTHER]).apply(host)
+    assert file.read_text() == "# mine\n" + limited + "\n" + KEY + "\n"
+    assert authorize("ivan", [OTHER, KEY]).probe(host).state == CONVERGED
+    authorize("ivan", ["no-pty " + KEY], override=True).apply(host)
+    assert file.read_text() == "# mine\n" + limited + "\nno-pty " + KEY + "\n"
+
+
+@pytest.mark.parametrize("link", [".ssh", ".ssh/authorized_keys"])
+def test_a_users_link_cannot_lead_the_agent_elsewhere(host, scratch_root, link):
+    CreateUser("mallory").apply(host)
+    (scratch_root / "etc/secret").mkdir()
+    (scratch_root / "etc/secret/authorized_keys").write_text("root's own\n")
+    home = scratch_root / "home/mallory"
+    if "/" in link:
+        (home / ".ssh").mkdir()
+    os.symlink("/etc/secret" + ("/authorized_keys" if "/" in link else ""), str(home / link))
+    with pytest.raises(AgentError) as caught:
+        authorize("mallory", [KEY]).apply(host)
+    assert caught.value.code == "unsafe-link"
+    assert (scratch_root / "etc/secret/authorized_keys").read_text() == "root's own\n"
+    assert (scratch_root / "etc/secret").stat().st_uid == 0
+
+
+def test_locks_of_the_dead_are_removed_and_of_the_living_kept(host, scratch_root):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (scratch_root / "etc/passwd.lock").write_bytes(b"%d\0" % ended.pid)
+    (scratch_root / "etc/shadow.lock").write_bytes(b"%d\0" % os.getpid())  # alive, but no account tool
+    (scratch_root / "etc/group+").write_text("half")
+    (scratch_root / ("etc/gshadow.%d" % ended.pid)).write_text("")
+    (scratch_root / "etc/passwd.rpmnew").write_text("")
+    assert len(clear_dead_locks(host)) == 4
+    assert leftovers(host.root) == []
+    assert (scratch_root / "etc/passwd.rpmnew").exists()
+
+
+class Hurried:
+    """A clock that is past every deadline at the second look."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        self.now += 1000.0
+        return self.now
+
+    def sleep(self, seconds):
+        pass
+
+
+def test_a_tool_at_work_is_waited_for_and_named(host, scratch_root, tmp_path):
+    # A process that is called useradd, was given this root and goes on until its input ends.
+    tool = tmp_path / "useradd"
+    shutil.copy("/bin/cat", str(tool))
+    process = subprocess.Popen(
+        [str(tool), "-", scratch_root.as_posix()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        process.stdin.write(b"ready\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"ready\n"
+        lock = scratch_root / "etc/passwd.lock"
+        lock.write_bytes(b"%d\0" % process.pid)
+        host.clock = Hurried()
+        with pytest.raises(AgentError) as caught:
+            clear_dead_locks(host)
+        assert caught.value.code == "accounts-locked"
+        assert "useradd" in str(caught.value)
+        assert lock.exists()
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()

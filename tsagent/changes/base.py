@@ -34,12 +34,16 @@ class Later:
         self.change = change
         self.attribute = attribute
         self.template = template
+        self.value = None  # type: Optional[str]
 
     def resolve(self, host: "Host") -> str:
         """The value, once the change it comes from is applied."""
-        return self.template % self.change.attribute(host, self.attribute)
+        self.value = self.template % self.change.attribute(host, self.attribute)
+        return self.value
 
     def __str__(self) -> str:
+        if self.value is not None:
+            return self.value
         return self.template % ("{%s known after %s}" % (self.attribute, self.change.describe()))
 
 

@@ -49,7 +49,7 @@ def main(values: "argparse.Namespace") -> int:
 def _module(look: "Preview", info: "ModuleInfo") -> "Dict[str, Any]":
     snapshot = look.session.snapshot
     config = snapshot.config if snapshot is not None else {}
-    origins = snapshot.settings.get("origins", {}) if snapshot is not None else {}
+    origins = snapshot.settings.origins if snapshot is not None else {}
     settings = []
     for key in info.keys:
         if key not in config:

@@ -41,7 +41,7 @@ def parse(arguments: "List[str]") -> "Tuple[Callable[[], int], bool]":
     _add_network(commands)
     _add_query(commands)
     _add_clean(commands)
-    _add_imds(commands)
+    _add_imds(commands, arguments)
     _add_demo(commands)
     values = parser.parse_args(arguments)
     if values.command is None:
@@ -193,10 +193,12 @@ def _add_clean(commands: "Any") -> None:
     parser.add_argument("--machine-id", action="store_true", help="make the next boot choose a new machine-id")
 
 
-def _add_imds(commands: "Any") -> None:
+def _add_imds(commands: "Any", arguments: "List[str]") -> None:
     parser = commands.add_parser("imds", help="the metadata service")
     nested = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     serve = nested.add_parser("serve", help="simulate the metadata service")
+    if "imds" not in arguments:
+        return  # a web server is too much to import for any other command
     from tsagent.sources.simulator import command
 
     command.add_arguments(serve)

@@ -5,7 +5,7 @@ from tsagent.engine import results
 from tsagent.engine.identifiers import identify
 from tsagent.engine.journal import REPEATS, TRIES
 from tsagent.errors import AgentError
-from tsagent.host.process import Interrupted
+from tsagent.host.process import CommandFailed, Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Executor:
                 raise
             finally:
                 item.seconds = host.clock.monotonic() - started
+                item.describe = self._report.redact(change.describe())  # what was to be known later is known
                 item.note = self._report.redact(item.note)
                 self._report.change_finished(result, item)
             if change.wants_reboot and item.state == results.APPLIED:
@@ -136,20 +137,21 @@ class Executor:
             item.state, item.note = known
             return
         resumed = record.open
+        tried = resumed or record.outcome == "failed"
         try:
-            probe = change.probe_resumed(host, record.before) if resumed else change.probe(host)
+            probe = change.probe_resumed(host, record.before) if tried else change.probe(host)
             if probe.state == CONVERGED:
                 item.state, item.note = results.ALREADY, probe.detail
                 self._journal.done(change.id, probe.detail, durable=False)
                 return
-            if resumed:
-                if record.begins > REPEATS:
-                    raise AgentError("cut off %d times; not tried again" % record.begins, code="attempts")
-                change.heal(host, record.before)
-                item.repeated = True
-            before = record.before if resumed else change.before(host)
+            if record.begins > REPEATS:
+                raise AgentError("cut off %d times; not tried again" % record.begins, code="attempts")
+            before = record.before if tried else change.before(host)
+            if tried:
+                change.heal(host, before)
+            item.repeated = resumed
             self._journal.begin(change.id, before, durable=change.repeat_visible)
-            note = change.apply(host)
+            note = _apply_surviving(change, host, before)
         except AgentError as error:
             self._fail(change, item, error.code, str(error))
         except OSError as error:
@@ -185,6 +187,18 @@ class Executor:
         item.state, item.code, item.note = results.FAILED, code, message
         final = change.user_command or code == "attempts"
         self._journal.failed(change.id, code, self._report.redact(message), final)
+
+
+def _apply_surviving(change: "Change", host: "Host", before: "Optional[Dict[str, Any]]") -> "Optional[str]":
+    """Apply; once more after clearing up when the tool was killed from outside (the kernel short of memory)."""
+    try:
+        return change.apply(host)
+    except CommandFailed as error:
+        if error.result.status >= 0 or error.result.timed_out or change.user_command or change.outlives:
+            raise
+        change.heal(host, before)
+        note = change.apply(host)
+        return ("its tool was killed and started again; " + (note or "")).rstrip("; ")
 
 
 def _is_good(item: "Optional[ChangeResult]") -> bool:

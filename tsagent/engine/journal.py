@@ -6,7 +6,7 @@ format; a journal of a newer format is refused rather than started anew.
 
 import json
 import os
-import threading
+from _thread import allocate_lock  # the rest of threading is not needed at every boot
 
 from tsagent.errors import AgentError
 
@@ -60,7 +60,7 @@ class Journal:
         self._tree = tree
         self._readonly = readonly
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._descriptor = None  # type: Optional[int]
         self._changes = {}  # type: Dict[str, ChangeRecord]
         self.modules = {}  # type: Dict[str, ModuleRecord]
@@ -129,8 +129,8 @@ class Journal:
             record.open = True
             record.begins += 1
             record.outcome = None
-            # What was there before the very first try is what a resume compares with.
-            if record.begins == 1:
+            # What was there before the very first try is what every later one compares with.
+            if record.before is None:
                 record.before = event.get("before")
             return
         record.open = False
@@ -142,6 +142,7 @@ class Journal:
             record.message = event.get("message", "")
         elif kind == "done":
             record.failures = 0
+            record.before = None
 
     def _new_boot(self, boot: "Optional[str]") -> None:
         """What ended in an earlier boot is due again; what was cut off keeps its count."""

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 INFO, NOTICE, WARNING, ERROR = "info", "notice", "warning", "error"
 
+_COUNTED = (
+    ("applied", "applied"),
+    ("already", "already so"),
+    ("before", "applied before"),
+    ("skipped", "left out"),
+)
 _SHORTEST_SECRET = 4  # characters: a shorter value would blank out ordinary words
 
 
@@ -96,8 +102,12 @@ class Report(Sink):
 def ending(result: "ModuleResult") -> str:
     """How a module ended, in one line for people."""
     if result.state == "done":
-        applied = sum(1 for change in result.changes if change.state == "applied")
-        words = "%d applied, %d already so" % (applied, len(result.changes) - applied)
+        counts = []
+        for state, name in _COUNTED:
+            number = sum(1 for change in result.changes if change.state == state)
+            if number:
+                counts.append("%d %s" % (number, name))
+        words = ", ".join(counts)
     else:
         words = result.reason
     return "%s: %s%s" % (result.name, result.state, ": " + words if words else "")

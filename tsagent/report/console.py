@@ -1,13 +1,13 @@
 """Progress for people: a live line on a terminal, plain lines elsewhere."""
 
 import sys
-import threading
 import time
 
 from tsagent.report import Sink, ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
     from typing import IO, Any, Dict, Optional
 
     from tsagent.engine.results import ChangeResult, ModuleResult
@@ -62,6 +62,8 @@ class Terminal(Plain):
     """The same lines with colour, and below them a live one that says what is being done."""
 
     def __init__(self, stream: "IO[str]") -> None:
+        import threading
+
         super().__init__(stream)
         self._lock = threading.Lock()
         self._doing = {}  # type: Dict[str, Any]
@@ -102,6 +104,8 @@ class Terminal(Plain):
         self.stream.flush()
 
     def _spin(self) -> None:
+        import threading
+
         if self._thread is None:
             self._thread = threading.Thread(target=self._draw, daemon=True)
             self._thread.start()

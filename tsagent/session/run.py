@@ -3,9 +3,6 @@
 import os
 
 from tsagent.engine import results
-from tsagent.engine.executor import Executor
-from tsagent.engine.graph import Graph
-from tsagent.engine.stage import run_stage
 from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError
 from tsagent.host.process import Interrupted
 from tsagent.session import instance as instance_room
@@ -134,6 +131,11 @@ class _Run:
     def _run_modules(self, stage: str, due: "List[ModuleInfo]") -> None:
         if not due:
             return
+        # What applies changes is not imported at a boot that has none to apply.
+        from tsagent.engine.executor import Executor
+        from tsagent.engine.graph import Graph
+        from tsagent.engine.stage import run_stage
+
         session = self.session
         self._learn_secrets()
         graph = Graph(due, satisfied=self._satisfied())

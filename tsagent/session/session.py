@@ -4,7 +4,6 @@ from tsagent.engine import results
 from tsagent.engine.journal import Journal
 from tsagent.errors import AgentError
 from tsagent.facts import Facts
-from tsagent.registry.context import Context
 from tsagent.registry.discovery import discover
 from tsagent.session import instance as instance_room
 from tsagent.session.selection import Verdict, judge
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
     from tsagent.host import Host
+    from tsagent.registry.context import Context
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.report import Report
     from tsagent.session.options import Options
@@ -119,8 +119,8 @@ class Session:
             )
         if self.options.user_data is not None:
             source.user_data = _read_user_data(self.options.user_data)
-        settings = make_settings(self.host, self.config, self.modules, source)
-        snapshot = Snapshot(source.to_json(), settings)
+        settings, warnings = make_settings(self.host, self.config, self.modules, source)
+        snapshot = Snapshot(source.to_json(), settings, warnings)
         if not self.readonly:
             assert self.instance_id is not None
             write_snapshot(self.host.root, self.instance_id, snapshot, source)
@@ -173,6 +173,8 @@ class Session:
 
     def context(self, info: "ModuleInfo") -> Context:
         """What one module may see."""
+        from tsagent.registry.context import Context
+
         snapshot = self.snapshot
         config = snapshot.config if snapshot is not None else {}
         if snapshot is None and self.config.network is not None:
@@ -187,7 +189,7 @@ class Session:
             instance=snapshot.metadata if snapshot is not None else None,
             sensitive=snapshot.source.get("sensitive") if snapshot is not None else None,
             network=snapshot.source.get("network") if snapshot is not None else None,
-            scripts=self._scripts(),
+            scripts=snapshot.settings.scripts if snapshot is not None else [],
             provisional=self.provisional,
             commands=self.host.commands,
             disk=self.host.disk,
@@ -195,8 +197,7 @@ class Session:
 
     def warnings(self) -> "List[str]":
         """What is wrong with the configuration, the modules and the settings."""
-        told = list(self.snapshot.settings.get("warnings", [])) if self.snapshot is not None else []
-        return self.problems + told
+        return self.problems + (self.snapshot.warnings if self.snapshot is not None else [])
 
     def nothing_due(self) -> bool:
         """Whether no module of any stage has anything to do in this boot."""
@@ -206,13 +207,6 @@ class Session:
         """Close the journals."""
         for journal in self._journals.values():
             journal.close()
-
-    def _scripts(self) -> "List[Dict[str, Any]]":
-        if self.snapshot is None or not self.snapshot.settings.get("scripts"):
-            return []
-        from tsagent.userdata.assemble import Settings
-
-        return list(Settings.from_json(self.snapshot.settings).scripts)
 
 
 def skipped(info: "ModuleInfo", state: str, reason: str) -> "results.ModuleResult":

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.sources.data import SourceData
     from tsagent.state.config import Config
+    from tsagent.userdata.settings import Settings
 
 
 def layer_of_defaults(config: "Config", modules: "Dict[str, ModuleInfo]") -> "Tuple[Dict[str, Any], List[str]]":
@@ -47,13 +48,12 @@ def load_schemas(host: "Host", modules: "Dict[str, ModuleInfo]") -> "List[Dict[s
 
 def make_settings(
     host: "Host", config: "Config", modules: "Dict[str, ModuleInfo]", source: "SourceData"
-) -> "Dict[str, Any]":
-    """The settings of a new instance as JSON data: config, origins, scripts, warnings."""
+) -> "Tuple[Settings, List[str]]":
+    """The settings of a new instance, and what was wrong with what it was told."""
     from tsagent.userdata.assemble import assemble
     from tsagent.userdata.validation import prune, validate
 
     defaults, problems = layer_of_defaults(config, modules)
-    schemas = load_schemas(host, modules)
     settings = assemble(
         source.user_data,
         vendor_data=source.vendor_data,
@@ -62,13 +62,11 @@ def make_settings(
         instance_data=source.metadata,
         allow_part_handlers=config.allow_part_handlers,
     )
-    found = validate(settings.config, settings.origins, schemas)
+    found = validate(settings.config, settings.marks, load_schemas(host, modules))
+    warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in found]
+    settings.origins  # noqa: B018 (kept before the configuration loses what was wrong)
     settings.config = prune(settings.config, found)
-    data = settings.to_json()
-    data["warnings"] = (
-        problems + list(source.warnings) + list(data.get("warnings", [])) + [str(item) for item in found]
-    )
-    return data
+    return settings, warnings
 
 
 def secret_values(host: "Host", modules: "Dict[str, ModuleInfo]", config: "Dict[str, Any]") -> "List[str]":

@@ -3,25 +3,31 @@
 A resume and every later boot work from the snapshot, never from a fresh fetch.
 """
 
+import json
+
 from tsagent.state import paths
 from tsagent.state.store import check_format, read_json, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, List, Optional
 
     from tsagent.host import Tree
     from tsagent.sources.data import SourceData
+    from tsagent.userdata.settings import Settings
 
 FORMAT = 1
 
 
 class Snapshot:
-    """What one instance was told. `source` and `settings` are JSON data until somebody needs more."""
+    """What one instance was told: the source's word as JSON data, the settings made of it, and what was
+    wrong with them.
+    """
 
-    def __init__(self, source: "Dict[str, Any]", settings: "Dict[str, Any]") -> None:
+    def __init__(self, source: "Dict[str, Any]", settings: "Settings", warnings: "List[str]") -> None:
         self.source = source
         self.settings = settings
+        self.warnings = warnings
 
     @property
     def metadata(self) -> "Dict[str, Any]":
@@ -33,19 +39,19 @@ class Snapshot:
     @property
     def config(self) -> "Dict[str, Any]":
         """The merged configuration."""
-        config = self.settings["config"]
-        assert isinstance(config, dict)
-        return config
+        return self.settings.config
 
 
 def read_snapshot(tree: "Tree", instance_id: str) -> "Optional[Snapshot]":
     """The snapshot of an instance, or None before its first run."""
-    path = paths.instance_directory(instance_id) + "/settings.json"
+    path = paths.instance_directory(instance_id) + "/snapshot.json"
     data = read_json(tree, path)
     if data is None:
         return None
     check_format(data, FORMAT, path)
-    return Snapshot(data["source"], data["settings"])
+    from tsagent.userdata.settings import Settings
+
+    return Snapshot(data["source"], Settings.from_json(data["settings"]), data["warnings"])
 
 
 def write_snapshot(tree: "Tree", instance_id: str, snapshot: Snapshot, source: "SourceData") -> None:
@@ -56,11 +62,13 @@ def write_snapshot(tree: "Tree", instance_id: str, snapshot: Snapshot, source: "
     for name, data in (("user-data", source.user_data), ("vendor-data", source.vendor_data)):
         if data is not None:
             tree.write_atomic(directory + "/" + name, data, 0o600)
-    write_json(
-        tree,
-        directory + "/settings.json",
-        {"format": FORMAT, "source": snapshot.source, "settings": snapshot.settings},
-    )
+    frozen = {
+        "format": FORMAT,
+        "source": snapshot.source,
+        "settings": snapshot.settings.to_json(),
+        "warnings": snapshot.warnings,
+    }
+    write_json(tree, directory + "/snapshot.json", frozen)
 
 
 def publish(tree: "Tree", snapshot: Snapshot, instance_id: str) -> None:
@@ -73,5 +81,6 @@ def publish(tree: "Tree", snapshot: Snapshot, instance_id: str) -> None:
     }
     public = dict(head, metadata=snapshot.metadata)
     write_json(tree, paths.INSTANCE, public, 0o644, sync=False)
-    everything = dict(public, sensitive=snapshot.source.get("sensitive", {}), config=snapshot.config)
+    settings = json.loads(snapshot.settings.to_json())  # bytes in the form JSON can hold
+    everything = dict(public, sensitive=snapshot.source.get("sensitive", {}), config=settings["config"])
     write_json(tree, paths.INSTANCE_SENSITIVE, everything, 0o600, sync=False)

@@ -145,7 +145,7 @@ def _updates(
     edit = EditFile(
         known.configuration,
         lambda current: updates.set_options(current, options),
-        "apply %s updates%s" % (apply, ", but not of " + ", ".join(exclude) if exclude else ""),
+        _in_words(apply, exclude),
         mode=0o644,
         owner="root",
         group="root",
@@ -154,6 +154,11 @@ def _updates(
     )
     enable = EnableUnit(known.unit, reason="it looks for updates", requires=[edit])
     return dict(part, state="handed-over", reason=None), changes + [edit, enable]
+
+
+def _in_words(apply: str, exclude: "List[str]") -> str:
+    what = "only announce updates" if apply == "none" else "apply %s updates" % apply
+    return what + (", but not of " + ", ".join(exclude) if exclude else "")
 
 
 def _another(

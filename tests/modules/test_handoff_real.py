@@ -104,7 +104,7 @@ def apply_all(host, changes):
     return notes
 
 
-@pytest.mark.real()
+@pytest.mark.real
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 def test_tuned_is_switched_and_verified(checkout):
     command = ["unshare", "-n", "-m", "-p", "-f", "--mount-proc", "--propagation", "private"]
@@ -119,7 +119,7 @@ def test_tuned_is_switched_and_verified(checkout):
     assert set(result["second"]) == {CONVERGED}, output
 
 
-@pytest.mark.real()
+@pytest.mark.real
 def test_a_tree_is_handed_over_before_it_ever_runs(tmp_path, checkout):
     root = tmp_path / "root"
     units = root / "usr/lib/systemd/system"
@@ -155,7 +155,7 @@ def test_a_tree_is_handed_over_before_it_ever_runs(tmp_path, checkout):
     ]
 
 
-@pytest.mark.real()
+@pytest.mark.real
 def test_dnf_automatic_understands_what_was_written(tmp_path):
     """The parser of dnf-automatic itself reads the edited file."""
     root = tmp_path / "root"
@@ -171,7 +171,7 @@ def test_dnf_automatic_understands_what_was_written(tmp_path):
     script = (
         "import sys, dnf, dnf.automatic.main as m; c = m.AutomaticConfig(sys.argv[1]); b = dnf.Base(); "
         "c.update_baseconf(b.conf); "
-        "print(c.commands.upgrade_type, c.commands.apply_updates, c.commands.random_sleep, *b.conf.excludepkgs)"
+        "o = c.commands; print(o.upgrade_type, o.apply_updates, o.random_sleep, *b.conf.excludepkgs)"
     )
     done = subprocess.run(
         ["/usr/bin/python3", "-c", script, str(root / "etc/dnf/automatic.conf")],
@@ -182,7 +182,7 @@ def test_dnf_automatic_understands_what_was_written(tmp_path):
     assert done.stdout.decode().split() == ["security", "True", "300", "kernel*"], done.stdout
 
 
-@pytest.mark.real()
+@pytest.mark.real
 def test_the_document_is_back_after_a_restart(tmp_path):
     """/run is empty after a restart; systemd-tmpfiles alone puts the document back."""
     root = tmp_path / "root"

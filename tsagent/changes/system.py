@@ -3,6 +3,7 @@
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.changes.units import UnitFile, find_unit, make_links, missing_links
 from tsagent.errors import AgentError
+from tsagent.host.process import Interrupted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -251,6 +252,8 @@ class Verify(Change):
             seen = self.look(host)
             if seen.state == CONVERGED:
                 return seen.detail or None
+            if host.runner.interrupted:
+                raise Interrupted()
             if host.clock.monotonic() >= deadline:
                 break
             host.clock.sleep(_PATIENCE_STEP)

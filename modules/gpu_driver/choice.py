@@ -159,7 +159,7 @@ def _version(settings: "Dict[str, Any]") -> "Optional[str]":
     version = settings.get("version")
     if version is None:
         return None
-    if not re.match(r"\d{3}\.\d{2,3}(\.\d{2})?$", str(version)):
+    if not re.fullmatch(r"\d{3}\.\d{2,3}(\.\d{2})?", str(version)):
         raise AgentError(
             "gpu_driver.version: %r is not a version" % str(version)[:40], "bad-version", "as in 580.159.04"
         )
@@ -170,7 +170,7 @@ def _named_branch(settings: "Dict[str, Any]", version: "Optional[str]") -> "Opti
     named = settings.get("branch")
     if named is None:
         return int(version.split(".")[0]) if version else None
-    if not re.match(r"\d{3}$", str(named)):
+    if not re.fullmatch(r"\d{3}", str(named)):
         raise AgentError("gpu_driver.branch: %r is not a branch" % str(named)[:40], "bad-branch", "as in 580")
     if version and int(version.split(".")[0]) != int(named):
         raise AgentError(

@@ -47,7 +47,7 @@ def repository_file(context: "Context", wanted: "Any") -> "Change":
     if base == "nvidia":
         base, key = _vendor(context)
     for what, address in (("baseurl", base), ("gpgkey", key)):
-        if address is not None and not re.match(r"(https?|file)://[^\s@\[\]]+$", str(address)):
+        if address is not None and not re.fullmatch(r"(https?|file)://[^\s@\[\]]+", str(address)):
             raise AgentError(
                 "gpu_driver.repository: %s is no address of a repository" % what,
                 "bad-repository",

@@ -63,7 +63,7 @@ def installed(exists: "Callable[[str], bool]") -> bool:
 
 def find_profile(exists: "Callable[[str], bool]", name: str) -> "Optional[str]":
     """The tuned.conf of a profile, or None."""
-    if not re.match(r"[A-Za-z0-9][A-Za-z0-9_.+-]*$", name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name):
         return None
     for directory in DIRECTORIES:
         path = "%s/%s/tuned.conf" % (directory, name)

@@ -84,6 +84,16 @@ def _container(facts: "Facts") -> "Optional[str]":
     for variable in (whole(facts.hardware, "/proc/1/environ") or "").split("\0"):
         if variable.startswith("container="):
             return variable.partition("=")[2].strip() or "other"
-    if facts.root.exists("/.dockerenv"):
+    # An image made from a container keeps the mark when it is booted: only on layers is it believed.
+    if facts.root.exists("/.dockerenv") and _on_layers(facts):
         return "docker"
     return "podman" if facts.root.exists("/run/.containerenv") else None
+
+
+def _on_layers(facts: "Facts") -> bool:
+    """Whether / is an overlay, as in a container, and no file system of a disk's."""
+    for mount in (whole(facts.hardware, "/proc/self/mountinfo") or "").splitlines():
+        before, _, after = mount.partition(" - ")
+        if before.split(" ")[4:5] == ["/"]:
+            return after.split(" ", 1)[0] in ("overlay", "aufs", "fuse.fuse-overlayfs")
+    return False

@@ -51,7 +51,8 @@ class Plain(Sink):
             self.write("    warning: %s" % warning)
 
     def message(self, level: str, text: str) -> None:
-        self.write(text if level == "info" else "%s: %s" % (level, text))
+        named = level == "info" or ": %s: " % level in text  # a problem names its own severity
+        self.write(text if named else "%s: %s" % (level, text))
 
     def mark(self, mark: str) -> str:
         """The word for how something ended, as this stream shows it."""

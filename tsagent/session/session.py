@@ -171,7 +171,7 @@ class Session:
             if STAGES.index(info.stage) <= last
         ]
 
-    def context(self, info: "ModuleInfo") -> Context:
+    def context(self, info: "ModuleInfo") -> "Context":
         """What one module may see."""
         from tsagent.registry.context import Context
 

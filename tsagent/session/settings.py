@@ -51,7 +51,7 @@ def make_settings(
 ) -> "Tuple[Settings, List[str]]":
     """The settings of a new instance, and what was wrong with what it was told."""
     from tsagent.userdata.assemble import assemble
-    from tsagent.userdata.validation import prune, validate
+    from tsagent.userdata.validation import accept
 
     defaults, problems = layer_of_defaults(config, modules)
     settings = assemble(
@@ -62,10 +62,9 @@ def make_settings(
         instance_data=source.metadata,
         allow_part_handlers=config.allow_part_handlers,
     )
-    found = validate(settings.config, settings.marks, load_schemas(host, modules))
+    origins = settings.origins
+    settings.config, found = accept(settings.config, settings.marks or origins, load_schemas(host, modules))
     warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in found]
-    settings.origins  # noqa: B018 (kept before the configuration loses what was wrong)
-    settings.config = prune(settings.config, found)
     return settings, warnings
 
 

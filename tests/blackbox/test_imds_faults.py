@@ -76,6 +76,22 @@ def test_a_server_that_accepts_and_says_nothing_is_a_timeout():
     assert seconds < 2.5
 
 
+@pytest.mark.parametrize("url", ["http://a..b", "http://%zz", "http://" + "a" * 70 + ".example"])
+def test_an_address_that_is_none_is_one_clear_error(url):
+    error, seconds = refused(url, deadline=1.0)
+    assert error.code == "imds-unreachable"
+    assert "\n" not in str(error)
+    assert seconds < 2.5
+
+
+def test_plain_http_where_tls_is_expected_is_one_clear_error():
+    with Simulator() as simulator:
+        error, seconds = refused(simulator.url.replace("http:", "https:"), deadline=1.0)
+    assert error.code == "imds-unreachable"
+    assert "TLS" in error.message
+    assert seconds < 2.5
+
+
 def test_a_drip_does_not_stretch_a_request():
     """Ten bytes a second: every read succeeds at once, the whole would take half a minute."""
     steps = []

@@ -45,7 +45,9 @@ def serve(checkout, tmp_path):
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
 
 
 def address(process):
@@ -81,7 +83,7 @@ def test_serves_and_ends_cleanly(serve, tmp_path, number):
     process.send_signal(number)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == 0
-    lines = errors.decode("utf-8").splitlines()
+    lines = sorted(errors.decode("utf-8").splitlines())  # each begins with its time
     assert len(lines) == 4
     assert "GET /latest/user-data 503" in lines[2]
     assert "Traceback" not in errors.decode("utf-8")

@@ -116,6 +116,7 @@ def test_access_lines():
     with Simulator(log=lines.append, faults=["status=500,times=1"]) as simulator:
         get(simulator, "/a")
         get(simulator, "/latest/meta-data/mac")
+    lines.sort()  # each begins with its time
     assert "GET /a 500" in lines[0] and "fault=status" in lines[0]
     assert "GET /latest/meta-data/mac 200" in lines[1] and "fault" not in lines[1]
 

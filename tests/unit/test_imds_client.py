@@ -1,11 +1,9 @@
 """Retries and budgets of the metadata client, with time and chance handed in."""
 
 import pytest
-import requests
-import responses
 
 from tsagent.errors import AgentError
-from tsagent.sources.imds import crawl, shapes
+from tsagent.sources.imds import shapes
 from tsagent.sources.imds.client import Client
 from tsagent.sources.imds.transport import BROKEN, TIMEOUT, UNREACHABLE, Answer, Fault
 
@@ -129,38 +127,3 @@ def test_jitter_of_the_system_is_used_and_differs():
         assert all(0.0 <= wait <= limit for wait, limit in zip(clock.waits, [0.2, 0.4, 0.8, 1.6, 3.2]))
         waits.append(clock.waits)
     assert waits[0] != waits[1]
-
-
-@responses.activate
-def test_a_fetch_asks_the_default_address_by_number():
-    responses.add(responses.GET, BASE + "/latest/meta-data/instance-id", body="ins-3g445roi")
-    responses.add(responses.GET, BASE + "/latest/user-data", status=404)
-    responses.add(responses.GET, BASE + "/latest/meta-data/", body="instance-id")
-    for path in (
-        "instance/instance-type",
-        "instance/image-id",
-        "placement/zone",
-        "placement/region",
-        "public-keys/",
-        "network/interfaces/macs/",
-        "mac",
-        "local-ipv4",
-        "volumes/",
-    ):
-        responses.add(responses.GET, BASE + "/latest/meta-data/" + path, status=404)
-    data = crawl.fetch(BASE + "/", Time())
-    assert data.instance_id == "ins-3g445roi"
-    assert data.warnings == []
-
-
-@responses.activate
-def test_a_connection_error_of_the_library_is_an_error_of_ours():
-    responses.add(
-        responses.GET, BASE + "/latest/meta-data/instance-id", body=requests.ConnectionError("boom")
-    )
-    clock = Time()
-    with pytest.raises(AgentError) as caught:
-        crawl.fetch(BASE, clock, deadline=30.0)
-    assert caught.value.code.startswith("imds-")
-    assert "boom" not in str(caught.value)
-    assert clock.now - 1000.0 <= 30.0

@@ -65,7 +65,7 @@ def test_believed(shape, body, value):
         (shapes.ipv4, b"10.104.13.256"),
         (shapes.ipv4, b"10.104.013.59"),
         (shapes.ipv4, b"::1"),
-        (shapes.ipv4, "1٠.0.0.1".encode()),
+        (shapes.ipv4, "1\u0660.0.0.1".encode()),
         (shapes.netmask, b"255.0.255.0"),
         (shapes.mac, b"52:54:00:BF:B3"),
         (shapes.mac, b"52-54-00-BF-B3-51"),

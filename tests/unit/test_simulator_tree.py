@@ -114,7 +114,7 @@ def test_what_cannot_be_served_is_refused_with_its_path(changes, place):
     [
         '{"mac": "52:54:00:12:34:56", "uuid": null, "payment": {"create-time": "2018-09-18 11:27:33"}}',
         "mac: 52:54:00:12:34:56\nuuid: ~\npayment:\n  create-time: 2018-09-18 11:27:33\n",
-        "mac: 52:54:00:12:34:56\nuuid:\npayment: {create-time: 2018-09-18 11:27:33}\n",
+        "mac: '52:54:00:12:34:56'\nuuid:\npayment: {create-time: '2018-09-18 11:27:33'}\n",
     ],
 )
 def test_a_tree_file_means_what_it_says(tmp_path, text):

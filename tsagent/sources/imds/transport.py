@@ -100,12 +100,12 @@ class Transport:
         """
         import requests
 
-        request = requests.Request("GET", self.base + path, headers=self._headers).prepare()
         budget = min(seconds, self._request_limit)
         self._deadline.start(budget)
         connect = min(budget, self._connect_limit)
         response = None
         try:
+            request = requests.Request("GET", self.base + path, headers=self._headers).prepare()
             response = self._adapter.send(request, stream=True, timeout=(connect, budget), proxies={})
             answer = _read(response, limit, self._deadline)
             response.raw.release_conn()
@@ -180,6 +180,8 @@ def _fault(error: BaseException, seconds: float, answered: bool) -> Fault:
     """What happened, in our words; a library's message may quote the answer."""
     causes = list(_causes(error))
     names = [type(cause).__name__ for cause in causes]
+    if not answered and {"InvalidURL", "LocationParseError", "UnicodeError"} & set(names):
+        return Fault(UNREACHABLE, "the address is no valid URL", retry=False)
     if "ConnectTimeoutError" in names or "ConnectTimeout" in names:
         return Fault(UNREACHABLE, "no connection: timed out")
     if any(name == "SSLError" or name == "SSLCertVerificationError" for name in names):
@@ -263,7 +265,8 @@ def _adapter(deadline: Deadline) -> "Tuple[Any, Tuple[Any, ...]]":
         "http": guarded(pools.HTTPConnectionPool),
         "https": guarded(pools.HTTPSConnectionPool),
     }
-    errors = (requests.RequestException, library_error, http.client.HTTPException, OSError)
+    # UnicodeError: a host name that the resolver's encoding refuses, with the oldest libraries.
+    errors = (requests.RequestException, library_error, http.client.HTTPException, OSError, UnicodeError)
     return adapter, errors
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 65536
 _IDLE = 60.0  # seconds a silent connection is kept
+_GRACE = 2.0  # seconds for answers in flight when the simulator stops
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in.</body></html>\n"
 
 
@@ -76,6 +77,8 @@ class Simulator:
         self.connections = 0
         self._log = log
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._busy = 0  # requests being answered
         self._stopping = threading.Event()
         self._thread: "Optional[threading.Thread]" = None
         self._server = _Server((bind, port), self)
@@ -123,6 +126,9 @@ class Simulator:
             self._stopping.set()
             self._server.close_connections()
             self._server.server_close()
+            with self._lock:
+                # What was being answered gets its access line; a stuck client is not waited for.
+                self._idle.wait_for(lambda: not self._busy, _GRACE)
 
     def stop(self) -> None:
         """End `serve_forever`, from another thread."""
@@ -149,6 +155,7 @@ class Simulator:
         request = Request(self.elapsed(), method, path, connection, headers)
         with self._lock:
             self.requests.append(request)
+            self._busy += 1
         return request
 
     def faults_for(self, path: str) -> "List[Fault]":
@@ -161,8 +168,8 @@ class Simulator:
                 and fault.applies(path)
             ]
 
-    def access(self, request: Request) -> None:
-        """Write the access line: seconds, connection, method, path, status, bytes, fault."""
+    def finish(self, request: Request) -> None:
+        """A request is done: its access line is seconds, connection, method, path, status, bytes, fault."""
         if self._log is not None:
             status = "-" if request.status is None else str(request.status)
             fault = " fault=" + request.fault if request.fault else ""
@@ -170,6 +177,9 @@ class Simulator:
                 "%8.3f #%d %s %s %s %d%s"
                 % (request.at, request.connection, request.method, request.path, status, request.sent, fault)
             )
+        with self._lock:
+            self._busy -= 1
+            self._idle.notify_all()
 
     def answer(self, path: str) -> "Tuple[int, bytes]":
         """Status and body for a path, faults aside."""
@@ -275,7 +285,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         except (ConnectionError, socket.timeout):
             self.close_connection = True  # the client hung up
         finally:
-            self._simulator.access(request)
+            self._simulator.finish(request)
 
     def _respond(self, path: str, request: Request, faults: "Dict[str, Fault]") -> None:
         if "down-until" in faults:

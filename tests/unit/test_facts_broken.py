@@ -345,6 +345,23 @@ def test_local_disk_shown_as_virtio(copy):
     assert not any("local NVMe" in doubt for doubt in data["doubts"])
 
 
+def test_loop_devices_without_content_are_left_out(tmp_path):
+    for name, size in (("loop0", 0), ("loop1", 2048), ("sda", 0)):
+        write(tmp_path, "/sys/class/block/%s/size" % name, "%d\n" % size)
+    disks = look(tmp_path)["disks"]
+    assert [(disk["name"], disk["type"]) for disk in disks] == [("loop1", "loop"), ("sda", "disk")]
+
+
+def test_primary_interface_without_any_gateway(copy):
+    """A bond rather than its ports, and one with a carrier rather than one without."""
+    root = copy("bms5")
+    os.unlink(str(root / "addresses.json"))
+    for place, _, names in os.walk(str(root / "sys/devices")):
+        if os.path.basename(place) == "eth0" and "carrier" in names:
+            os.unlink(os.path.join(place, "carrier"))
+    assert [nic["name"] for nic in look(root)["nics"] if nic["primary"]] == ["bond0"]
+
+
 def test_container_marks(tmp_path):
     write(tmp_path, "/run/systemd/container", "systemd-nspawn\n")
     assert look(tmp_path)["virtualization"]["container"] == "systemd-nspawn"

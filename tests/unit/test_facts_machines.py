@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tsagent.facts import Facts
+from tsagent.facts import Facts, Record
+from tsagent.facts.pci import vgpu
 from tsagent.facts.text import render
 from tsagent.host.tree import Tree
 
@@ -150,6 +151,10 @@ def test_share_of_a_gpu_needs_type_and_pci():
     facts = facts_of("s5-medium4", "GN7.2XLARGE40")
     assert facts.gpus == []
     assert any("PCI shows 0" in doubt for doubt in facts.doubts())
+    # A share of a T4 is promised, a GPU of another maker and unknown model is there.
+    data = facts_of("gn7-vgpu").as_data()
+    other = dict(data["gpus"][0], vendor="AMD", model=None)
+    assert vgpu(Facts.from_data(data).instance, Record(other)) == (False, None)
     # A share of an A10 is promised, a T4 is there.
     assert [gpu.vgpu for gpu in facts_of("gn7-vgpu", "GNV4v.XLARGE24").gpus] == [False]
 
@@ -211,6 +216,36 @@ def test_an_rdma_capable_nic_alone_is_no_cluster():
     assert [(record.device, record.model) for record in facts.rdma] == [("mlx5_bond_0", "ConnectX-4 Lx")]
     assert not facts.rdma_cluster().cluster
     assert not facts_of("s5-medium4").rdma_cluster().cluster
+
+
+def fabric(device, netdev, rate=100.0, virtual=False):
+    port = {"port": 1, "rate_gbps": rate, "active": True}
+    return {
+        "device": device,
+        "pci_id": "15b3:1017",
+        "netdevs": [netdev],
+        "ports": [port],
+        "virtual_function": virtual,
+    }
+
+
+@pytest.mark.parametrize(
+    "devices, cluster",
+    [
+        ([fabric("a", "eth1"), fabric("b", "eth2")], ["a", "b"]),
+        ([fabric("a", "eth1")], []),
+        ([fabric("a", "eth1"), fabric("b", "eth2", rate=25.0)], []),
+        ([fabric("a", "eth1"), fabric("b", "eth2", virtual=True)], []),
+        # eth0 carries the primary interface, which is a bond
+        ([fabric("a", "eth1"), fabric("b", "eth0")], []),
+        ([fabric("a", "eth1"), fabric("b", "eth0"), fabric("c", "eth2")], ["a", "c"]),
+        ([dict(fabric("rxe0", "eth1"), pci_id=None), fabric("b", "eth2")], []),
+    ],
+)
+def test_what_is_a_cluster_when_the_name_does_not_tell(devices, cluster):
+    nics = [{"name": "bond0", "primary": True, "ports": ["eth0"]}, {"name": "eth0", "master": "bond0"}]
+    found = Facts.from_data({"rdma": devices, "nics": nics}).rdma_cluster()
+    assert (found.cluster, found.devices) == (bool(cluster), cluster)
 
 
 def test_bare_metal_without_a_size():
@@ -320,6 +355,8 @@ def test_text_for_people(name):
     assert facts.kernel.release in text
     assert "/sys/class/dmi/id" in text
     assert ("Doubts" in text) == (name == "unknown")
+    for doubt in facts.doubts():
+        assert "? " + doubt in text
     assert text == "\n".join(line.rstrip() for line in text.split("\n"))
 
 

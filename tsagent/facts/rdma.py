@@ -29,7 +29,7 @@ from tsagent.facts.record import Record, Records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import List, Optional, Set
 
     from tsagent.facts import Facts
     from tsagent.host.tree import Tree
@@ -92,8 +92,9 @@ def cluster(facts: "Facts") -> Record:
     """Whether the machine is a node of an RDMA cluster, why, and which devices are its fabric."""
     if not facts.rdma:
         return Record(cluster=False, reason="no RDMA device", devices=[])
-    primary = next((nic.name for nic in facts.nics if nic.primary), None)
-    names = [record.device for record in facts.rdma if _is_fabric(record, primary)]
+    primary = next((nic for nic in facts.nics if nic.primary), None)
+    carriers = {primary.name} | set(primary.ports or []) if primary else set()
+    names = [record.device for record in facts.rdma if _is_fabric(record, carriers)]
     if facts.instance.instance_class == "hpc":
         if names:
             return Record(cluster=True, reason="HPC family %s" % facts.instance.family, devices=names)
@@ -117,9 +118,9 @@ def cluster(facts: "Facts") -> Record:
     )
 
 
-def _is_fabric(record: Record, primary: "Optional[str]") -> bool:
-    """A whole adapter, fast enough, that does not carry the primary interface."""
-    if record.virtual_function or record.pci_id is None or (primary and primary in record.netdevs):
+def _is_fabric(record: Record, carriers: "Set[str]") -> bool:
+    """A whole adapter, fast enough, that is not among the carriers of the primary interface."""
+    if record.virtual_function or record.pci_id is None or carriers & set(record.netdevs):
         return False
     return any((port.rate_gbps or 0) >= _CLUSTER_GBPS for port in record.ports)
 

@@ -78,14 +78,15 @@ class _Decoder:
             part.status, part.problem = status, problem
             severity = WARNING if status == IGNORED else ERROR
             where = "" if source.file.endswith(":" + part.name) else part.name + ": "
-            self.say(severity, source, where + problem, line)
+            rule = "not-fetched" if problem.startswith("not fetched") else "part-" + status
+            self.say(severity, source, where + problem, line, rule)
         return part
 
-    def say(self, severity: str, source: Source, message: str, line: int = 1) -> None:
+    def say(
+        self, severity: str, source: Source, message: str, line: int = 1, rule: str = "user-data"
+    ) -> None:
         """Note a problem at a line of the source's own counting."""
-        self.problems.append(
-            Problem(severity, "", message, source.file, line + source.line_offset, 1, "user-data")
-        )
+        self.problems.append(Problem(severity, "", message, source.file, line + source.line_offset, 1, rule))
 
     # Bodies
 
@@ -106,7 +107,7 @@ class _Decoder:
             return
         if data.startswith(BOM):
             data = data[len(BOM) :]
-            self.say(WARNING, source, "a byte order mark at the start was left out")
+            self.say(WARNING, source, "a byte order mark at the start was left out", rule="bom")
         if not data.strip():
             if source.declared is None or source.declared in formats.HANDLED or source.filename:
                 self.reject(source.declared or formats.UNKNOWN, data, source, IGNORED, "empty")

@@ -1,0 +1,208 @@
+"""`jsonschema`'s errors as problems in our own words.
+
+The library's messages quote the value, which may be a password; only its structure is used: which
+keyword failed where. Of alternatives (anyOf, oneOf) the one that was meant is found, and its errors told.
+"""
+
+from tsagent.userdata import pointer as pointers
+from tsagent.userdata.expected import allowed, close, either, expected, found, has_type, resolve, types_of
+from tsagent.userdata.problem import ERROR, Problem, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, List, Tuple
+
+MAX_ERRORS = 1000  # of one key; more are not told apart
+
+
+def errors_of_key(root: "Dict[str, Any]", key: str, value: "Any") -> "List[Problem]":
+    """The errors of a top-level key's value against its subschema in `root`, without places."""
+    import jsonschema
+
+    validator = jsonschema.Draft4Validator(root)
+    return _collect(validator.descend(value, root["properties"][key], path=key), root, key)
+
+
+def errors_of_whole(schema: "Dict[str, Any]", values: "Dict[str, Any]") -> "List[Problem]":
+    """The errors of a module's keys against what its schema asks of them together."""
+    import jsonschema
+
+    return _collect(jsonschema.Draft4Validator(schema).iter_errors(values), schema, "")
+
+
+def _collect(errors: "Iterator[Any]", root: "Dict[str, Any]", key: str) -> "List[Problem]":
+    problems: "List[Problem]" = []
+    seen = set()
+    for error in errors:
+        for problem in _problems(error, root, 0):
+            once = (problem.path, problem.message)
+            if once not in seen:
+                seen.add(once)
+                problems.append(problem)
+        if len(problems) >= MAX_ERRORS:
+            path = pointers.join([key]) if key else ""
+            problems.append(
+                Problem(ERROR, path, "more than %d errors" % MAX_ERRORS, rule="errors", drop=path)
+            )
+            break
+    return problems
+
+
+def _problems(error: "Any", root: "Dict[str, Any]", depth: int) -> "List[Problem]":
+    """What one error of the library amounts to."""
+    rule = error.validator
+    steps = list(error.absolute_path)
+    if rule in ("anyOf", "oneOf") and error.context and depth < 10:
+        return _alternatives(error, root, steps, depth)
+    if rule == "additionalProperties" and isinstance(error.instance, dict):
+        return _unknown_keys(error, steps)
+    return [_problem(steps, _message(error, root), rule)]
+
+
+def _problem(steps: "List[Any]", message: str, rule: str) -> Problem:
+    return Problem(ERROR, pointers.join(steps), message, rule=rule, drop=pointers.join(_droppable(steps)))
+
+
+def _droppable(steps: "List[Any]") -> "List[Any]":
+    """What a boot leaves out for an error at `steps`: the innermost list entry around it, else the value.
+
+    A list in a list is one entry of the outer one: half a command is worse than none.
+    """
+    end = len(steps)
+    while end > 1 and not isinstance(steps[end - 1], int):
+        end -= 1
+    if end <= 1:
+        return steps
+    while end > 2 and isinstance(steps[end - 2], int):
+        end -= 1
+    return steps[:end]
+
+
+def _unknown_keys(error: "Any", steps: "List[Any]") -> "List[Problem]":
+    import re
+
+    known = list(error.schema.get("properties") or {})
+    patterns = list(error.schema.get("patternProperties") or {})
+    problems = []
+    for key in error.instance:
+        if key in known or any(re.search(pattern, key) for pattern in patterns):
+            continue
+        message = 'the key "%s" is not known here' % shown(key)
+        likely = close(key, [name for name in known if name not in error.instance])
+        if likely is not None:
+            message += ': did you mean "%s"?' % likely
+        path = pointers.join([*steps, key])
+        problems.append(Problem(ERROR, path, message, rule="unknown-key", drop=path))
+    return problems
+
+
+def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", depth: int) -> "List[Problem]":
+    branches: "Dict[int, List[Any]]" = {}
+    for inner in error.context:
+        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    choices = error.schema.get(error.validator) or []
+    fitting = {index: errors for index, errors in branches.items() if not _wrong_kind(errors)}
+    if not fitting:
+        return [_problem(steps, _wanted(choices, branches, error.instance, root), "type")]
+    if len(fitting) > 1 and all(_only_missing(errors) for errors in fitting.values()):
+        names = [name for errors in fitting.values() for name in _missing(errors[0])[:1]]
+        message = "needs the key %s" % either('"%s"' % name for name in names)
+        return [_problem(steps, message, "required")]
+    best = min(fitting, key=lambda index: _distance(fitting[index]) + (index,))
+    problems = []
+    for inner in fitting[best]:
+        problems.extend(_problems(inner, root, depth + 1))
+    return problems
+
+
+def _wrong_kind(errors: "List[Any]") -> bool:
+    """Whether an alternative is out of the question: it wants another type here, or another constant."""
+    return any(error.validator in ("type", "enum") and not error.relative_path for error in errors)
+
+
+def _only_missing(errors: "List[Any]") -> bool:
+    return all(error.validator == "required" and not error.relative_path for error in errors)
+
+
+def _distance(errors: "List[Any]") -> "Tuple[int, int, int]":
+    """How far a value is from an alternative: wrong discriminators first, then unknown or missing keys."""
+    constants = sum(error.validator == "enum" and len(error.relative_path) == 1 for error in errors)
+    shape = sum(
+        error.validator in ("required", "additionalProperties") and not error.relative_path
+        for error in errors
+    )
+    return (constants, shape, len(errors))
+
+
+def _wanted(
+    choices: "List[Any]", branches: "Dict[int, List[Any]]", value: "Any", root: "Dict[str, Any]"
+) -> str:
+    """The message when a value is of no alternative's kind."""
+    enums: "List[Any]" = []
+    for index in branches:
+        choice = resolve(choices[index], root) if index < len(choices) else {}
+        if isinstance(choice.get("enum"), list) and has_type(value, types_of(choice)):
+            enums.extend(choice["enum"])
+    wanted = either(expected(choice, root) for choice in choices)
+    message = "expected %s, found %s" % (wanted, found(value))
+    likely = close(value, enums)
+    if likely is not None:
+        message += ': did you mean "%s"?' % likely
+    return message
+
+
+def _missing(error: "Any") -> "List[str]":
+    """The required keys that are not there."""
+    required = error.validator_value if isinstance(error.validator_value, list) else []
+    return [shown(name) for name in required if name not in error.instance]
+
+
+def _message(error: "Any", root: "Dict[str, Any]") -> str:
+    """Our words for one failed keyword."""
+    rule, wanted, value = error.validator, error.validator_value, error.instance
+    own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
+    own = own if isinstance(own, dict) else {}
+    if rule == "type":
+        return "expected %s, found %s" % (expected(error.schema, root), found(value))
+    if rule == "required":
+        return "needs the key " + " and ".join('"%s"' % name for name in _missing(error))
+    if rule == "enum":
+        message = "expected one of " + allowed(wanted)
+        likely = None if own.get("secret") else close(value, wanted)
+        return message + (': did you mean "%s"?' % likely if likely is not None else "")
+    if rule in ("pattern", "format"):
+        text = own.get("expected")
+        return (
+            "expected %s" % text
+            if isinstance(text, str)
+            else "expected text of the form %s" % shown(str(wanted), 120)
+        )
+    if rule == "dependencies":
+        return _dependencies(wanted, value)
+    if rule == "oneOf":
+        return "fits more than one of the forms that exclude each other"
+    return _LIMITS.get(rule, "not allowed here") % ({"limit": wanted} if rule in _LIMITS else {})
+
+
+def _dependencies(wanted: "Any", value: "Any") -> str:
+    for key, needs in wanted.items() if isinstance(wanted, dict) and isinstance(value, dict) else ():
+        names = [needs] if isinstance(needs, str) else needs
+        if key in value and isinstance(names, list):
+            lacking = ['"%s"' % shown(name) for name in names if name not in value]
+            if lacking:
+                return 'the key "%s" needs %s beside it' % (shown(key), " and ".join(lacking))
+    return "not allowed together"
+
+
+_LIMITS = {
+    "minimum": "must be at least %(limit)s",
+    "maximum": "must be at most %(limit)s",
+    "multipleOf": "must be a multiple of %(limit)s",
+    "minLength": "must have at least %(limit)s characters",
+    "maxLength": "must have at most %(limit)s characters",
+    "minItems": "must have at least %(limit)s items",
+    "maxItems": "must have at most %(limit)s items",
+    "minProperties": "must have at least %(limit)s keys",
+    "maxProperties": "must have at most %(limit)s keys",
+    "uniqueItems": "has the same item twice",
+}

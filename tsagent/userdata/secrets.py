@@ -1,0 +1,88 @@
+"""Secret values of a configuration: finding them for redaction, masking them for display."""
+
+import re
+
+from tsagent.userdata.schemawalk import extension, pairs_of, walk
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Set, Tuple
+
+MASK = "***"
+# Shorter ones stand in any text by chance: hiding them would destroy every report.
+SHORTEST = 4
+SHORTEST_LINE = 8
+
+_NAMES = re.compile(
+    r"(?<!ch)passw|secret|token|credential|private|api_?key|access_?key|auth_?key|passphrase", re.IGNORECASE
+)
+
+
+def secret_places(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "List[Tuple[Any, ...]]":
+    """The paths of the values that a schema marks secret."""
+    found: "List[Tuple[Any, ...]]" = []
+
+    def visit(steps: "List[Any]", _value: "Any", schema: "Dict[str, Any]") -> bool:
+        if extension(schema).get("secret"):
+            found.append(tuple(steps))
+            return True
+        return False
+
+    walk(config, schemas, visit)
+    return found
+
+
+def secret_values(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Set[str]":
+    """Every text that must not be shown: the secret values, and the longer lines of those with several."""
+    values: "Set[str]" = set()
+    for steps in secret_places(config, schemas):
+        value: "Any" = config
+        for step in steps:
+            value = value[step]
+        for text in _texts(value):
+            if len(text) >= SHORTEST:
+                values.add(text)
+            if "\n" in text:
+                values.update(
+                    line.strip() for line in text.splitlines() if len(line.strip()) >= SHORTEST_LINE
+                )
+    return values
+
+
+def _texts(value: "Any") -> "List[str]":
+    """The scalars in a value, as text; flags and nothing are no secrets."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, bytes):
+        return [value.decode("utf-8", "replace")]
+    if value is None or isinstance(value, bool):
+        return []
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)]
+
+
+def mask(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Dict[str, Any]":
+    """A copy with "***" for each secret: those that schemas mark, and those that their names tell."""
+    masked: "Dict[str, Any]" = _masked(config, pairs_of(secret_places(config, schemas)), False)
+    return masked
+
+
+def _masked(value: "Any", tree: "Any", named: bool) -> "Any":
+    if tree is None and value is not None:
+        return MASK
+    below = tree or {}
+    if isinstance(value, dict):
+        return {
+            key: _masked(
+                item, below.get(key, {}), named or (isinstance(key, str) and bool(_NAMES.search(key)))
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_masked(item, below.get(index, {}), named) for index, item in enumerate(value)]
+    if named and value is not None and not isinstance(value, bool):
+        return MASK
+    return value

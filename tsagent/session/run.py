@@ -94,7 +94,7 @@ class _Run:
             if verdict.due:
                 due.append(info)
                 self.status.module(skipped(info, results.PENDING, ""))
-            elif verdict.state != results.PENDING or stage == info.stage:
+            elif not self.status.knows(info.name):
                 self.status.module(skipped(info, verdict.state, verdict.reason))
         self.status.write()
         self._run_modules(stage, due)

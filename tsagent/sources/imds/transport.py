@@ -115,7 +115,10 @@ class Transport:
             raise
         except self._errors as error:
             _abandon(response)
-            raise _fault(error, budget, response is not None) from None
+            # The crawl's own deadline may leave a request less than its limit.
+            words = "within" if budget == self._request_limit else "in the last"
+            limit_words = "%s %.3g s" % (words, budget)
+            raise _fault(error, limit_words, response is not None) from None
 
 
 def _read(response: "Any", limit: int, deadline: Deadline) -> Answer:
@@ -176,7 +179,7 @@ def _abandon(response: "Any") -> None:
         response.raw.release_conn()
 
 
-def _fault(error: BaseException, seconds: float, answered: bool) -> Fault:
+def _fault(error: BaseException, limit_words: str, answered: bool) -> Fault:
     """What happened, in our words; a library's message may quote the answer."""
     causes = list(_causes(error))
     names = [type(cause).__name__ for cause in causes]
@@ -187,7 +190,7 @@ def _fault(error: BaseException, seconds: float, answered: bool) -> Fault:
     if any(name == "SSLError" or name == "SSLCertVerificationError" for name in names):
         return Fault(UNREACHABLE, "no connection: TLS could not be agreed on")
     if any("Timeout" in name or isinstance(cause, socket.timeout) for name, cause in zip(names, causes)):
-        return Fault(TIMEOUT, "no complete answer within %.3g s" % seconds)
+        return Fault(TIMEOUT, "no complete answer " + limit_words)
     if "NewConnectionError" in names or "NameResolutionError" in names or "gaierror" in names:
         return Fault(UNREACHABLE, "no connection: %s" % _reason(causes))
     if answered:

@@ -1,0 +1,243 @@
+"""Files as cloud-config lists them: path, content, encoding, owner, permissions, append.
+
+Entries of one path are made into one change, so that a run which is cut off between them cannot leave
+half of them, and content that is added twice is added once. An entry that cannot be understood fails on
+its own; its content is never quoted.
+"""
+
+from tsagent.changes.base import DIFFERS, Probe
+from tsagent.changes.files import AppendFile, WriteFile
+from tsagent.changes.system import Verify
+from tsagent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+    from tsagent.changes.base import Change
+
+# Source: cloud-init's documentation of write_files.
+_GZIP = ("gz", "gzip")
+_BASE64 = ("b64", "base64")
+_BOTH = ("gz+base64", "gzip+base64", "gz+b64", "gzip+b64")
+_PLAIN = ("", "text/plain")
+ENCODINGS = _GZIP + _BASE64 + _BOTH + _PLAIN[1:]
+
+FILE_LIMIT = 32 << 20  # bytes of one decoded file
+TOTAL_LIMIT = 64 << 20  # bytes of all decoded files of a list: they are held together
+_MODE = 0o644
+_LARGEST_MODE = 0o7777
+_DECIMAL_MODES = 0o777  # a larger number is an octal mode that lost its leading zero
+
+
+class _File:
+    """What is to become of one path."""
+
+    def __init__(self) -> None:
+        self.content = b""
+        self.append = True
+        self.mode: "Optional[int]" = None
+        self.owner: "Optional[str]" = None
+        self.group: "Optional[str]" = None
+        self.places: "List[str]" = []
+
+    def add(self, place: str, entry: "Dict[str, Any]", content: bytes, mode: "Optional[int]") -> None:
+        """Take one more entry of this path."""
+        self.places.append(place)
+        owner, group = _owner(entry.get("owner"))
+        if is_true(entry.get("append")):
+            # What is there keeps its mode and owner unless the entry says otherwise.
+            self.content += content
+            if mode is not None:
+                self.mode = mode
+            if entry.get("owner") is not None:
+                self.owner, self.group = owner, group
+            return
+        self.append = False
+        self.content = content
+        self.mode = _MODE if mode is None else mode
+        self.owner, self.group = (owner, group) if entry.get("owner") is not None else ("root", "root")
+
+    def change(self, path: str) -> "Change":
+        kind = AppendFile if self.append else WriteFile
+        return kind(
+            path,
+            self.content,
+            self.mode,
+            self.owner,
+            self.group,
+            secret=True,
+            reason=" and ".join(self.places),
+        )
+
+
+def plan_entries(
+    entries: "List[Any]",
+    deferred: bool,
+    warn: "Callable[[str], None]",
+    key: str = "write_files",
+    total: int = TOTAL_LIMIT,
+) -> "Iterator[Change]":
+    """The changes that write the entries which are deferred, or those which are not.
+
+    `warn` is told what was understood though it should be written differently. More than `total` bytes of
+    decoded content are refused: all of it is held at once.
+    """
+    files: "Dict[str, _File]" = {}
+    failures: "List[Change]" = []
+    left = total
+    for index, entry in enumerate(entries):
+        place = "%s[%d]" % (key, index)
+        if not isinstance(entry, dict):
+            if not deferred:
+                failures.append(_failure(place, AgentError("it is not a mapping", "bad-file-entry")))
+            continue
+        if is_true(entry.get("defer")) != deferred:
+            continue
+        try:
+            path = _path(entry.get("path"))
+            mode = permissions(
+                entry.get("permissions"), lambda words, where=place: warn(where + ": " + words)
+            )
+            content = _content(entry, place, min(FILE_LIMIT, left), warn)
+        except AgentError as error:
+            failures.append(_failure(place, error))
+            continue
+        left -= len(content)
+        files.setdefault(path, _File()).add(place, entry, content, mode)
+    for path, file in files.items():
+        yield file.change(path)
+    yield from failures
+
+
+def decode(content: "Union[str, bytes]", encoding: "Optional[str]", limit: int = FILE_LIMIT) -> bytes:
+    """The bytes an entry stands for.
+
+    Raises AgentError: `bad-encoding` for an unknown one, `bad-content` for content that is not in it,
+    `content-too-large` for more than `limit` bytes.
+    """
+    name = str(encoding or "").strip().lower()
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    if name in _BASE64 or name in _BOTH:
+        data = _from_base64(data)
+    elif name not in _GZIP and name not in _PLAIN:
+        raise AgentError("its encoding is not known", "bad-encoding", "use one of " + ", ".join(ENCODINGS))
+    if name in _GZIP or name in _BOTH:
+        if not data.startswith(b"\x1f\x8b"):
+            hint = "gzip as text is gz+b64" if name in _GZIP else None
+            raise AgentError("its content is not gzip", "bad-content", hint)
+        data = gunzip(data, limit)
+    if len(data) > limit:
+        raise _too_large(limit)
+    return data
+
+
+def gunzip(data: bytes, limit: int) -> bytes:
+    """The content of one gzip file, of several members perhaps; never more than `limit` bytes of it.
+
+    Raises AgentError `bad-content` or `content-too-large`.
+    """
+    import zlib
+
+    parts: "List[bytes]" = []
+    room = limit
+    while data:
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            part = stream.decompress(data, room + 1)
+        except zlib.error:
+            raise AgentError("its content is damaged gzip", "bad-content") from None
+        room -= len(part)
+        if room < 0:
+            raise _too_large(limit)
+        parts.append(part)
+        if not stream.eof:
+            raise AgentError("its content is gzip that was cut short", "bad-content")
+        data = stream.unused_data.lstrip(b"\0")  # padding is allowed after a member
+    return b"".join(parts)
+
+
+def permissions(value: "Any", place: str, warn: "Callable[[str], None]") -> "Optional[int]":
+    """A file mode: text is octal, a number is itself (YAML read `0644` as octal already); None for none.
+
+    Raises AgentError `bad-permissions`: guessing could open the file to everybody.
+    """
+    if value is None:
+        return None
+    mode = -1
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        mode = int(value)
+        if mode > _DECIMAL_MODES and all(digit in "01234567" for digit in str(mode)):
+            words = "%s: permissions %d is a decimal number, mode %04o: write '0%d'"
+            warn(words % (place, mode, mode, mode))
+    elif isinstance(value, str):
+        text = value.strip().lower()
+        digits = text[2:] if text.startswith("0o") else text
+        if digits and all(digit in "01234567" for digit in digits):
+            mode = int(digits, 8)
+    if not 0 <= mode <= _LARGEST_MODE:
+        raise AgentError("its permissions are not an octal mode", "bad-permissions", "write '0644'")
+    return mode
+
+
+def is_true(value: "Any") -> bool:
+    """Whether a value says yes, as cloud-config reads it."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("true", "1", "on", "yes")
+    return bool(value)
+
+
+def _content(entry: "Dict[str, Any]", place: str, limit: int, warn: "Callable[[str], None]") -> bytes:
+    content = entry.get("content")
+    if entry.get("source"):
+        if content is None:
+            raise AgentError("fetching its content from source.uri is not supported yet", "not-supported")
+        warn("%s: source.uri is not supported yet; its content is used" % place)
+    if content is None:
+        return b""
+    if not isinstance(content, (str, bytes)):
+        raise AgentError("its content is not text", "bad-content", "quote it")
+    try:
+        return decode(content, entry.get("encoding"), limit)
+    except UnicodeEncodeError:
+        raise AgentError("its content is not text", "bad-content", "use base64") from None
+
+
+def _from_base64(data: bytes) -> bytes:
+    import base64
+    import binascii
+
+    try:
+        return base64.b64decode(b"".join(data.split()), validate=True)
+    except binascii.Error:
+        raise AgentError("its content is not base64", "bad-content") from None
+
+
+def _path(path: "Any") -> str:
+    if not isinstance(path, str) or not path.strip("/") or "\0" in path:
+        raise AgentError("it has no path", "bad-path")
+    # `a//b` and `a/./b` are one file; `..` is left to the root, which knows the links.
+    return "/" + "/".join(name for name in path.split("/") if name not in ("", "."))
+
+
+def _owner(value: "Any") -> "Tuple[Optional[str], Optional[str]]":
+    if value is None:
+        return None, None
+    owner, _, group = str(value).partition(":")
+    return owner.strip() or None, group.strip() or None
+
+
+def _failure(place: str, error: AgentError) -> Verify:
+    """A change that fails with this error, so that the other entries do not."""
+    message = error.message  # not the error itself: its traceback holds what was decoded
+    return Verify(
+        place + " can be written",
+        lambda host: Probe(DIFFERS, message),
+        hint=error.hint,
+        code=error.code,
+        needs_live=False,
+    )
+
+
+def _too_large(limit: int) -> AgentError:
+    return AgentError("it decodes to more than %d bytes" % limit, "content-too-large")

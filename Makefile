@@ -29,7 +29,7 @@ lint:  ## style, mistakes, Python 3.6, shell scripts
 	$(VENV)/bin/ruff check --output-format concise $(SOURCES)
 	$(VENV)/bin/ruff format --check $(SOURCES)
 	$(VENV)/bin/vermin --quiet --no-tips --violations --eval-annotations --target=3.6- $(SOURCES)
-	shellcheck $$(git ls-files -z | xargs -0 grep -lE '^#!/bin/(ba)?sh|^#!/usr/bin/env bash' --)
+	git grep -lzE '^#!(/usr)?/bin/(env )?(ba)?sh' -- ':!*.py' ':!*.md' ':!*.json' ':!*.yaml' | xargs -0r shellcheck
 
 types:  ## mypy, strict
 	@$(BOOTSTRAP) lint

@@ -165,7 +165,7 @@ def differences(expected, got):
         elif path not in expected:
             lines.append("left over: %s" % path)
         elif expected[path] != got[path]:
-            lines.append("differs: %s: %r instead of %r" % (path, got[path], expected[path]))
+            lines.append("differs: %s: %.300r instead of %.300r" % (path, got[path], expected[path]))
     return lines
 
 

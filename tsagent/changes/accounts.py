@@ -273,6 +273,8 @@ class CreateUser(Change):
             missing.append("%s is left" % locked[0])
         if self.create_home:
             missing += self._home_incomplete(host, account)
+        if not self.system:
+            missing += self._mail_incomplete(host, account)
         return missing
 
     def _home_incomplete(self, host: "Host", account: Account) -> "List[str]":
@@ -292,12 +294,17 @@ class CreateUser(Change):
             alike = made.st_mode == status.st_mode and made.st_uid == account.uid
             if not alike or made.st_size != status.st_size != 0:
                 return ["home incomplete"]
-        if _default(host, "CREATE_MAIL_SPOOL", "no") == "yes":
-            spool = "%s/%s" % (_login_default(host, "MAIL_DIR", _MAIL[0]), self.name)
-            if tree.is_dir(os.path.dirname(spool)) and (
-                not tree.exists(spool) or tree.stat(spool).st_uid != account.uid
-            ):
+        return []
+
+    def _mail_incomplete(self, host: "Host", account: Account) -> "List[str]":
+        tree = host.root
+        directory = _login_default(host, "MAIL_DIR", "")
+        if _default(host, "CREATE_MAIL_SPOOL", "no") == "yes" and directory and tree.is_dir(directory):
+            spool = "%s/%s" % (directory, self.name)
+            if not tree.exists(spool):
                 return ["mail spool missing"]
+            if tree.stat(spool).st_uid != account.uid or not tree.stat(spool).st_mode & 0o600:
+                return ["mail spool incomplete"]
         return []
 
     def _home_in_use(self, host: "Host", account: Account) -> bool:
@@ -320,7 +327,17 @@ class CreateUser(Change):
                 host.root.unlink(path + "/" + self.name, missing_ok=True)
 
 
-class AddToGroups(Change):
+class AccountEdit(Change):
+    """A change of one field by a tool that may simply be run again; only its locks must go first."""
+
+    def heal(self, host: "Host", before: "Optional[Dict[str, Any]]") -> None:
+        clear_dead_locks(host)
+
+    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
+        return Probe(DIFFERS, "a lock is left") if leftovers(host.root) else self.probe(host)
+
+
+class AddToGroups(AccountEdit):
     """Make an account a member of groups beside those it is in."""
 
     type = "add_to_groups"
@@ -341,12 +358,6 @@ class AddToGroups(Change):
     def probe(self, host: "Host") -> Probe:
         outside = self._outside(host)
         return Probe(DIFFERS, "not in %s" % ", ".join(outside)) if outside else Probe(CONVERGED)
-
-    def heal(self, host: "Host", before: "Optional[Dict[str, Any]]") -> None:
-        clear_dead_locks(host)
-
-    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
-        return Probe(DIFFERS, "a lock is left") if leftovers(host.root) else self.probe(host)
 
     def apply(self, host: "Host") -> "Optional[str]":
         outside = self._outside(host)

@@ -103,6 +103,9 @@ class Change:
         """Do it; a few words on how, where that is worth knowing. Raises AgentError or OSError."""
         raise NotImplementedError
 
+    def finish(self, host: "Host") -> None:
+        """Clear what was kept for a resume, once the whole module has ended for good."""
+
     def attribute(self, host: "Host", name: str) -> str:
         """A value that is known once the change is applied, for `Later`."""
         raise KeyError(name)

@@ -125,6 +125,10 @@ class UserCommand(_UserChange):
         self.judge(what, result)
         return "; ".join(notes) or None
 
+    def finish(self, host: "Host") -> None:
+        # What one item left to the next may hold secrets, and nothing will resume from it any more.
+        host.root.remove_tree("%s/session/%s" % (host.instance_dir, self.session))
+
 
 class UserScript(_UserChange):
     """A script of the user's, kept with mode 0700 in the instance's directory and run by its interpreter."""

@@ -2,17 +2,17 @@
 
 import os
 
-from tsagent.changes.accounts import account_tool, require_account
-from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
+from tsagent.changes.accounts import AccountEdit, account_tool, require_account
+from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Probe
 from tsagent.changes.files import WriteFile
 from tsagent.errors import AgentError
-from tsagent.host.account_files import clear_dead_locks, leftovers
 from tsagent.host.accounts import records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+    from tsagent.changes.base import Change
     from tsagent.host import Host
     from tsagent.host.passwords import Run
     from tsagent.host.tree import Tree
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SUDOERS = "/etc/sudoers.d/90-tsagent-users"
 
 
-class SetPassword(Change):
+class SetPassword(AccountEdit):
     """Give an account a password, from its hash, its plain text or at random.
 
     The plain text is hashed when it is applied and never handed to a program. `locked` puts it there but
@@ -90,18 +90,12 @@ class SetPassword(Change):
             return Probe(DIFFERS, "another one" if current.lstrip("!*") else "none set")
         return Probe(DIFFERS, "not expired") if self.expire and fields[2] != "0" else Probe(CONVERGED)
 
-    def heal(self, host: "Host", before: "Optional[Dict[str, Any]]") -> None:
-        clear_dead_locks(host)
-
-    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
-        return Probe(DIFFERS, "a lock is left") if leftovers(host.root) else self.probe(host)
-
     def apply(self, host: "Host") -> "Optional[str]":
         from tsagent.host.passwords import hash_password, random_password
 
         require_account(host, self.user)
-        if self.only_if_unset and self.probe(host).state == CONVERGED:
-            return None
+        if self.probe(host).state == CONVERGED:
+            return None  # a tool that was cut off had got that far
         plain = random_password() if self.random else self.plain
         hashed = self.hashed if plain is None else hash_password(plain, _stdin_runner(host))
         line = "%s:%s%s\n" % (self.user, "!" if self.locked else "", hashed)
@@ -121,7 +115,7 @@ class SetPassword(Change):
         return verify(self.plain or "", current, _stdin_runner(host))
 
 
-class LockPassword(Change):
+class LockPassword(AccountEdit):
     """Put the password of an account out of use; keys still let it in."""
 
     type = "lock_password"
@@ -135,11 +129,10 @@ class LockPassword(Change):
             return Probe(DIFFERS, "no shadow entry")
         return Probe(CONVERGED) if fields[1][:1] in ("!", "*") else Probe(DIFFERS, "in use")
 
-    def heal(self, host: "Host", before: "Optional[Dict[str, Any]]") -> None:
-        clear_dead_locks(host)
-
     def apply(self, host: "Host") -> "Optional[str]":
         require_account(host, str(self.target))
+        if self.probe(host).state == CONVERGED:
+            return None  # a tool that was cut off had got that far
         host.check(account_tool(host, "usermod") + ["-L", "--", str(self.target)])
         return None
 

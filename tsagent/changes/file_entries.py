@@ -96,9 +96,7 @@ def plan_entries(
             continue
         try:
             path = _path(entry.get("path"))
-            mode = permissions(
-                entry.get("permissions"), lambda words, where=place: warn(where + ": " + words)
-            )
+            mode = permissions(entry.get("permissions"), place, warn)
             content = _content(entry, place, min(FILE_LIMIT, left), warn)
         except AgentError as error:
             failures.append(_failure(place, error))

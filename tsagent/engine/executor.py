@@ -66,6 +66,10 @@ class Executor:
             changes = plan_module(info, context, self._host)
             self._report.secrets(value for change in changes for value in change.secrets())
             self._apply_all(changes, host, result)
+            self._judge(context, result)
+            if result.state == results.DONE or result.final:
+                for change in changes:
+                    change.finish(host)
             self._host.root.flush()
         except AgentError as error:
             result.state, result.reason, result.code = results.FAILED, str(error), error.code
@@ -77,8 +81,6 @@ class Executor:
             result.warnings = list(context.warnings)
             result.decisions = list(context.decisions)
             result.seconds = clock.monotonic() - result.started
-        if result.state == results.PENDING:
-            self._judge(context, result)
         result.reason = self._report.redact(result.reason)
         self._journal.module(result.name, result.state, result.reason, result.seconds, result.final)
 

@@ -176,7 +176,7 @@ def test_values_are_plain_data():
         "n": {"2": [{"3": "x"}]},
         "o": [["k", 1]],
     }
-    assert settings.origins["/n/2/0/3"] == ["user-data", 7, 14]
+    assert settings.origins["/n/2/0/3"] == ["user-data", 7, 13]
 
 
 def test_the_snapshot_gives_the_same_back():

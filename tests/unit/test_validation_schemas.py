@@ -293,10 +293,7 @@ def _problems(text, schemas=SCHEMAS):
         ),
         (
             "write-files: [a]\n",
-            [
-                'f:1:1: warning: /write-files: the key "write-files" is not known: '
-                + 'did you mean "write_files"?'
-            ],
+            ['f:1:1: warning: /write-files: the key "write-files" is not known: did you mean "write_files"?'],
         ),
         ("frobnicate: 1\n", ['f:1:1: warning: /frobnicate: the key "frobnicate" is not known']),
         (
@@ -525,7 +522,7 @@ def test_generated_validators_agree_with_jsonschema(validators):
 
     rng = random.Random(11)
     verdicts = {True: 0, False: 0}
-    for config in [VALID, *_mutations(rng, VALID, 1500)]:
+    for config in [VALID, *_mutations(rng, VALID, 500)]:
         for schema in SCHEMAS:
             for key in schema["properties"]:
                 if key not in config:
@@ -536,7 +533,7 @@ def test_generated_validators_agree_with_jsonschema(validators):
                 fast = fast_valid(config, key, schema, validators)
                 assert fast is truth, (key, config[key])
                 verdicts[truth] += 1
-    assert min(verdicts.values()) > 300
+    assert min(verdicts.values()) > 100
 
 
 def test_a_changed_schema_is_not_judged_by_an_older_validator(validators):

@@ -56,6 +56,15 @@ def repository_file(context: "Context", wanted: "Any") -> "Change":
     lines = ["[tsagent-nvidia]", "name=NVIDIA driver", "baseurl=%s" % base, "enabled=1"]
     if key is not None:
         lines += ["gpgcheck=1", "gpgkey=%s" % key]
+    elif str(base).startswith("http://"):
+        raise AgentError(
+            "gpu_driver.repository: %s is not encrypted, and no key is named to check its packages with"
+            % base,
+            "bad-repository",
+            "name its gpgkey",
+        )
+    else:
+        lines.append("gpgcheck=0")  # with the check on and no key, dnf refuses to start
     lines.append("skip_if_unavailable=0")
     text = "\n".join(lines) + "\n"
     return WriteFile(OWN_FILE, text, 0o644, "root", "root", reason="gpu_driver.repository names it")

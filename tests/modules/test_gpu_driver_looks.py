@@ -141,6 +141,7 @@ REPOSITORY = "[cuda]\nname=cuda\nbaseurl=https://mirror.example/cuda\n"
         ({"repository": "https://user:hunter2@mirror.example/"}, "bad-repository"),
         ({"repository": "https://mirror.example/\n[evil]"}, "bad-repository"),
         ({"repository": "https://mirror.example/\n"}, "bad-repository"),
+        ({"repository": "http://mirror.example/cuda/"}, "bad-repository"),
         ({"version": "580.159.04\n"}, "bad-version"),
     ],
 )

@@ -150,6 +150,7 @@ def test_an_install_section_cannot_write_outside_the_unit_directory(tree):
     )
     EnableUnit("a.service").apply(tree.host(False))
     assert tree.links() == {"b.target.wants/a.service": "/usr/lib/systemd/system/a.service"}
+    assert not os.path.lexists(str(tree.path / "tmp/x.service"))
 
 
 HOSTNAME = """

@@ -234,6 +234,20 @@ def test_render_takes_yaml(tmp_path):
     assert result.as_data()["problems"] == []
 
 
+def test_problems_have_their_line_and_column(tmp_path):
+    card = b"    eth0:\n      mtu: 7\n      addresses: [10.0.0.2/24, nonsense]\n"
+    data = b"network:\n  version: 2\n  ethernets:\n" + card
+    paths, problems = netconfig.render(data, "x.yaml", "networkd", str(tmp_path))
+    assert paths == ["/etc/systemd/network/10-tsagent-eth0.network"]
+    assert problems == [
+        "x.yaml:6:32: error: /ethernets/eth0/addresses/1: should be an IP address, with its prefix length",
+        "x.yaml:5:12: error: /ethernets/eth0/mtu: mtu should be from 68 to 65535",
+    ]
+    data = b'{"version": 2,\n "wifis": {}}'
+    problem = netconfig.render(data, "x.json", "networkd", str(tmp_path)).problems[0]
+    assert (problem.name, problem.line) == ("x.json", 2)
+
+
 @pytest.mark.parametrize(
     "data, renderer, code",
     [

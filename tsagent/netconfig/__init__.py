@@ -5,7 +5,7 @@ from tsagent.netconfig.model import BOND, VLAN, Device, Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
     from tsagent.userdata.problem import Problem
 
@@ -117,8 +117,23 @@ def parse(data: bytes, name: str) -> "Tuple[str, Any]":
     return form, document
 
 
+def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
+    """Give each problem the line and column of what it is about."""
+    if not problems:
+        return
+    from tsagent.userdata.yamlfile import load_yaml
+
+    document = load_yaml(data, name)  # JSON is YAML too
+    wrapped = isinstance(document.value, dict) and isinstance(document.value.get("network"), dict)
+    for problem in problems:
+        problem.name = name
+        if problem.path and document.value is not None:
+            pointer = ("/network" if wrapped else "") + problem.path
+            _, problem.line, problem.column = document.marks.where(pointer)
+
+
 def _load_yaml(data: bytes, name: str) -> "Any":
-    from tsagent.userdata import load_yaml
+    from tsagent.userdata.yamlfile import load_yaml
 
     document = load_yaml(data, name)
     errors = [problem for problem in document.problems if problem.severity == "error"]
@@ -128,18 +143,31 @@ def _load_yaml(data: bytes, name: str) -> "Any":
 
 
 class Rendered:
-    """What `render` did: the paths written (inside the output directory) and what it had to leave out."""
+    """What `render` did: the paths written (inside the output directory) and what it had to leave out.
+
+    Unpacks into the paths and the problems as lines of text.
+    """
 
     def __init__(self, files: "List[str]", problems: "List[Problem]") -> None:
         self.files = files
         self.problems = problems
+
+    def __iter__(self) -> "Iterator[List[str]]":
+        yield self.files
+        yield [str(problem) for problem in self.problems]
 
     def as_data(self) -> "Dict[str, Any]":
         """The same as JSON data."""
         return {
             "files": self.files,
             "problems": [
-                {"severity": item.severity, "path": item.path, "message": item.message}
+                {
+                    "severity": item.severity,
+                    "path": item.path,
+                    "line": item.line,
+                    "column": item.column,
+                    "message": item.message,
+                }
                 for item in self.problems
             ],
         }
@@ -169,6 +197,5 @@ def render(data: bytes, name: str, renderer: str, output: str) -> Rendered:
     tree = Tree(output)
     for item in files:
         tree.write_atomic(item.path, item.content.encode("utf-8"), item.mode)
-    for problem in network.problems:
-        problem.name = problem.name or name
+    _place_problems(network.problems, data, name)
     return Rendered([item.path for item in files], network.problems)

@@ -63,14 +63,17 @@ def recognise(host: "Host", config: "Config", options: "Options", facts: "Facts"
     return answer
 
 
-def ask(host: "Host", answer: Recognition) -> None:
-    """Ask the metadata service which instance this is. Raises AgentError when it cannot be known."""
+def ask(host: "Host", answer: Recognition, deadline: float) -> None:
+    """Ask the metadata service which instance this is, for `deadline` seconds at most.
+
+    Raises AgentError when it cannot be known.
+    """
     if answer.url is None:
         raise select.no_source(answer.choice)
     from tsagent.sources import imds
 
     cached = read_identity(host.root)
-    _told(answer, host, imds.fetch(answer.url, host.clock), cached)
+    _told(answer, host, imds.fetch(answer.url, host.clock, deadline), cached)
 
 
 def _known(answer: Recognition, cached: Identity) -> Recognition:

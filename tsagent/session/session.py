@@ -53,6 +53,7 @@ class Session:
         self.boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
         self.recognition = instance_room.recognise(host, self.config, options, self.facts)
         self.snapshot = None  # type: Optional[Snapshot]
+        self._asked = False
         self._journals = {}  # type: Dict[str, Journal]
         if self.recognition.identity is not None:
             self._establish()
@@ -71,9 +72,13 @@ class Session:
         return identity.instance_id if identity is not None else None
 
     def ask(self) -> None:
-        """Ask the metadata service, where it is not known which instance this is. Raises AgentError."""
-        if self.recognition.identity is None:
-            instance_room.ask(self.host, self.recognition)
+        """Ask the metadata service, where it is not known which instance this is; once in a run.
+
+        Raises AgentError when it cannot be known.
+        """
+        if self.recognition.identity is None and not self._asked:
+            self._asked = True
+            instance_room.ask(self.host, self.recognition, self.config.imds_deadline)
             self._establish()
 
     def _establish(self) -> None:

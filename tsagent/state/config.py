@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("nocloud", "configdrive", "imds")
 _LIMIT = 1 << 20  # bytes of one configuration file
+IMDS_DEADLINE = 120.0  # seconds the metadata service has to say which instance this is
 _CLOUD_INIT = ("yield", "refuse", "ignore")
 
 
@@ -27,6 +28,7 @@ class Config:
         self.allow_part_handlers = data.get("allow_part_handlers", False)  # type: bool
         self.proxy = data.get("proxy")
         self.network = data.get("network")
+        self.imds_deadline = float(data.get("imds_deadline", IMDS_DEADLINE))
         self.problems = problems
 
 
@@ -108,6 +110,10 @@ def _check(key: "Any", value: "Any") -> str:
     elif key == "proxy":
         if value is not None and not isinstance(value, (str, dict)):
             return "expected a URL"
+    elif key == "imds_deadline":
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not 1 <= value <= IMDS_DEADLINE:
+            return "expected seconds, 1 to %d" % IMDS_DEADLINE
     elif key == "network":
         if not isinstance(value, dict):
             return "expected a network configuration"

@@ -13,8 +13,10 @@ from tsagent.host.account_files import (
     clear_dead_locks,
     entries,
     leftovers,
+    login_default,
     remove_entries,
     require_confined,
+    useradd_default,
 )
 from tsagent.host.accounts import Account, find_group, find_user, records
 
@@ -253,10 +255,10 @@ class CreateUser(Change):
         account = find_user(host.root, self.name)
         if account is not None:
             return account.home
-        return self.home or "%s/%s" % (_default(host, "HOME", "/home").rstrip("/"), self.name)
+        return self.home or "%s/%s" % (useradd_default(host.root, "HOME", "/home").rstrip("/"), self.name)
 
     def _skeleton(self, host: "Host") -> str:
-        path = _default(host, "SKEL", "/etc/skel")
+        path = useradd_default(host.root, "SKEL", "/etc/skel")
         return host.root.realpath(path) if host.root.is_dir(path) else path
 
     def _incomplete(self, host: "Host") -> "List[str]":
@@ -298,8 +300,12 @@ class CreateUser(Change):
 
     def _mail_incomplete(self, host: "Host", account: Account) -> "List[str]":
         tree = host.root
-        directory = _login_default(host, "MAIL_DIR", "")
-        if _default(host, "CREATE_MAIL_SPOOL", "no") == "yes" and directory and tree.is_dir(directory):
+        directory = login_default(host.root, "MAIL_DIR", "")
+        if (
+            useradd_default(host.root, "CREATE_MAIL_SPOOL", "no") == "yes"
+            and directory
+            and tree.is_dir(directory)
+        ):
             spool = "%s/%s" % (directory, self.name)
             if not tree.exists(spool):
                 return ["mail spool missing"]
@@ -406,21 +412,3 @@ def require_account(host: "Host", user: str) -> None:
     clear_dead_locks(host)
     if find_user(host.root, user) is None:
         raise AgentError("there is no user %s" % user, "no-such-user", "create it under users:")
-
-
-def _default(host: "Host", key: str, default: str) -> str:
-    """A setting of /etc/default/useradd."""
-    for line in (host.root.text("/etc/default/useradd") or "").splitlines():
-        name, equals, value = line.strip().partition("=")
-        if name == key and equals and value.strip():
-            return value.strip()
-    return default
-
-
-def _login_default(host: "Host", key: str, default: str) -> str:
-    """A setting of /etc/login.defs."""
-    for line in (host.root.text("/etc/login.defs") or "").splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == key:
-            return words[1]
-    return default

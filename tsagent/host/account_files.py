@@ -91,6 +91,24 @@ def require_confined(tree: Tree, path: str) -> None:
         )
 
 
+def useradd_default(tree: Tree, key: str, default: str) -> str:
+    """A setting of /etc/default/useradd."""
+    for line in (tree.text("/etc/default/useradd") or "").splitlines():
+        name, equals, value = line.strip().partition("=")
+        if name == key and equals and value.strip():
+            return value.strip()
+    return default
+
+
+def login_default(tree: Tree, key: str, default: str) -> str:
+    """A setting of /etc/login.defs."""
+    for line in (tree.text("/etc/login.defs") or "").splitlines():
+        words = line.split()
+        if len(words) >= 2 and words[0] == key:
+            return words[1]
+    return default
+
+
 def _lines(tree: Tree, path: str) -> "List[bytes]":
     try:
         return tree.read(path).splitlines(True)

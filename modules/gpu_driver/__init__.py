@@ -29,6 +29,7 @@ _MODULE_PLACES = (
     "extra/nvidia",
     "kernel/drivers/video",
 )
+_SMI = ("/usr/bin/nvidia-smi", "/bin/nvidia-smi")
 _SETTLE = 60.0  # seconds a daemon that was just started may take
 _HELPER_LIMIT = 1800.0  # seconds Tencent Cloud's installer may take; its documentation says 15 to 25 minutes
 _LOAD_HINT = "see dmesg, and the build's log in /var/lib/dkms/nvidia"
@@ -52,7 +53,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
         _keep(context, settings, loaded)
         return _verifications(context, gpus, settings, loaded, [])
     built = _built_module(context)
-    if built is not None:
+    if built is not None and any(
+        context.exists(path) for path in _SMI
+    ):  # else an installation that was cut off
         context.choose("install", False, "the module is there: " + built, [built])
         load = _load("the module is there: " + built)
         return _chain([load], _verifications(context, gpus, settings, None, [load]))

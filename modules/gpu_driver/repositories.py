@@ -26,7 +26,7 @@ def configured(context: "Context") -> "Optional[str]":
             continue
         path = DIRECTORY + "/" + name
         text = (context.read(path) or b"").decode("utf-8", "replace")
-        for section in re.split(r"(?m)^(?=\s*\[)", text):
+        for section in re.split(r"\n(?=[ \t]*\[)", text):
             enabled = re.search(r"(?mi)^\s*enabled\s*=\s*(\S+)", section)
             if enabled and enabled.group(1).lower() in ("0", "false", "no"):
                 continue

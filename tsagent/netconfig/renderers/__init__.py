@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 NAMES = ("networkmanager", "ifcfg", "networkd")
 # Other spellings in use: cloud-init's and netplan's.
 _ALIASES = {"network-manager": "networkmanager", "nm": "networkmanager", "sysconfig": "ifcfg"}
-MARK = "# Written by tsagent from the instance's network data.\n"
+MARK = "# Written by tsagent: a new instance gets this file anew.\n"
 _OLD_MARKS = (b"# Written by tsagent",)
 
 

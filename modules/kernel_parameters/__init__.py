@@ -55,7 +55,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
 def _changes(context: "Context", settings: "Dict[str, Any]", wanted: "Dict[str, str]") -> "Iterator[Change]":
     machine = _machine(context, settings)
     handoff = context.settings.get("handoff") or {}
-    profile = profile_of(machine, handoff)[0]
+    profile = profile_of(machine, handoff)[0] if installed(context.exists) else None
     context.choose("class", machine.name, machine.because, machine.sources)
     choices = _choose(context, machine, wanted, profile)
     for choice in choices:
@@ -120,7 +120,7 @@ def _choose(
     if reserve is not None:
         rows[reserve.key] = reserve
     profiles = {}  # type: Dict[str, str]
-    if profile is not None and installed(context.exists):
+    if profile is not None:
         profiles = profile_keys(context.read, context.exists, profile, context.facts.cpu.architecture)
     later = _later_files(context)
     testable = context.hardware_exists("/proc/sys/vm") or context.hardware_exists("/proc/sys/net")

@@ -331,26 +331,58 @@ class Hurried:
         pass
 
 
+class Tool:
+    """A process that is called useradd and goes on until it is told to end."""
+
+    def __init__(self, directory, *words):
+        path = directory / "useradd"
+        shutil.copy("/bin/cat", str(path))
+        self.process = subprocess.Popen(
+            [str(path), "-"] + list(words), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.pid = self.process.pid
+
+    def __enter__(self):
+        self.process.stdin.write(b"ready\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == b"ready\n"
+        return self
+
+    def __exit__(self, *error):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 def test_a_tool_at_work_is_waited_for_and_named(host, scratch_root, tmp_path):
-    # A process that is called useradd, was given this root and goes on until its input ends.
-    tool = tmp_path / "useradd"
-    shutil.copy("/bin/cat", str(tool))
-    process = subprocess.Popen(
-        [str(tool), "-", scratch_root.as_posix()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        process.stdin.write(b"ready\n")
-        process.stdin.flush()
-        assert process.stdout.readline() == b"ready\n"
+    with Tool(tmp_path, str(scratch_root)) as tool:
         lock = scratch_root / "etc/passwd.lock"
-        lock.write_bytes(b"%d\0" % process.pid)
+        lock.write_bytes(b"%d\0" % tool.pid)
         host.clock = Hurried()
         with pytest.raises(AgentError) as caught:
             clear_dead_locks(host)
         assert caught.value.code == "accounts-locked"
         assert "useradd" in str(caught.value)
         assert lock.exists()
-    finally:
-        process.stdin.close()
-        process.wait()
-        process.stdout.close()
+
+
+def test_the_lock_of_a_living_tool_is_not_removed(host, scratch_root, tmp_path):
+    with Tool(tmp_path) as tool:  # nothing on its command line says which root it works on
+        lock = scratch_root / "etc/passwd.lock"
+        lock.write_bytes(b"%d\0" % tool.pid)
+        assert clear_dead_locks(host) == []
+        assert lock.exists()
+    assert clear_dead_locks(host) == ["/etc/passwd.lock"]
+
+
+def test_a_home_that_is_in_use_is_never_taken_back(host, scratch_root):
+    change = CreateUser("judy")
+    before = change.before(host)
+    change.apply(host)
+    (scratch_root / "home/judy/thesis").write_text("three years")
+    os.unlink(str(scratch_root / "home/judy/.profile"))
+    (scratch_root / "etc/passwd.lock").write_bytes(b"0\0")
+    assert change.probe_resumed(host, before).state == DIFFERS
+    change.heal(host, before)
+    assert (scratch_root / "home/judy/thesis").read_text() == "three years"
+    assert change.probe_resumed(host, before).state == CONVERGED

@@ -382,6 +382,33 @@ def test_a_destroyed_table_is_put_back(tmp_path, label):
     assert change.probe_resumed(host, before).state == CONVERGED
 
 
+def test_an_sfdisk_that_knows_no_gpt_writes_nothing(tmp_path):
+    """el7's takes the protective MBR for the table; written back it would be the end of the GPT."""
+    image = tmp_path / "disk.img"
+    make_image(image, "gpt", "ext4", disk=80, part=40, fs=40)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    fake = tools / "sfdisk"
+    rows = "# partition table of x\nunit: sectors\n\n x1 : start= 1, size=163839, Id=ee\n"
+    fake.write_text(
+        "#!/bin/sh\ncase $1 in --dump) printf '%s' ;; --verify) exit 1 ;; *) exit 99 ;; esac\n" % rows
+    )
+    os.chmod(str(fake), 0o755)
+    host = Host(str(tmp_path), disk=str(image), runner=Runner(str(tools) + ":/usr/sbin:/usr/bin:/sbin:/bin"))
+    change = plan(image)[0][0]
+    before = change.before(host)
+    assert before["table"] is None
+    with pytest.raises(AgentError) as error:
+        change._by_sfdisk(host)
+    assert error.value.code == "no-such-program"
+    change.heal(host, before)  # nothing is wrong: nothing is written
+    verify(image)
+    sh("sfdisk", "--delete", str(image), "1")
+    with pytest.raises(AgentError) as error:
+        change.heal(host, before)
+    assert error.value.code == "damaged-partition-table"
+
+
 def test_a_loop_device_left_by_a_killed_run_is_let_go(tmp_path):
     image = tmp_path / "disk.img"
     offset = make_image(image, "gpt", "ext4")

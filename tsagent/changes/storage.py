@@ -85,8 +85,7 @@ class GrowPartition(Change):
         entry = table.find(self.number) if table else None
         if entry is None:
             return None
-        dump = host.check(["sfdisk", "--dump", self.disk], timeout=_TOOL_LIMIT)
-        return {"start": entry.start, "size": entry.size, "table": _table_only(dump.text)}
+        return {"start": entry.start, "size": entry.size, "table": self._dump(host)}
 
     def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
         if before is not None and not self._intact(before):
@@ -100,13 +99,34 @@ class GrowPartition(Change):
         """Put the partition table back as it was noted, where a killed tool left it without the partition."""
         _remove_tree(self._workplace())
         if before is not None and not self._intact(before):
+            if before["table"] is None:
+                raise AgentError(
+                    "the partition table of %s was left damaged" % self.disk,
+                    "damaged-partition-table",
+                    "look at it with gdisk, which can load the backup at the disk's end",
+                )
             self._write_table(host, before["table"])
         elif self.probe(host).state == CONVERGED and self._half_written(host):
-            dump = host.check(["sfdisk", "--dump", self.disk], timeout=_TOOL_LIMIT)
-            self._write_table(host, _table_only(dump.text))
+            dump = self._dump(host)
+            if dump is not None:
+                self._write_table(host, dump)
+
+    def _dump(self, host: "Host") -> "Optional[str]":
+        """The table as sfdisk writes and reads it; None where this sfdisk does not know the table's kind.
+
+        Before util-linux 2.26 (el7 has 2.23) it knows no GPT and would take the protective MBR for the table.
+        """
+        result = host.run(["sfdisk", "--dump", self.disk], timeout=_TOOL_LIMIT)
+        table = self._table()
+        kept = _table_only(result.text)
+        if result.status != 0 or table is None or (table.kind == "gpt") != ("label: gpt" in kept):
+            return None
+        return kept
 
     def _half_written(self, host: "Host") -> bool:
         """Whether sfdisk finds the table's copies at odds: the backup at the end, the protective MBR."""
+        if self._dump(host) is None:
+            return False
         seen = host.run(["sfdisk", "--verify", self.disk], timeout=_TOOL_LIMIT)
         return seen.status != 0 or any(
             word in seen.text for word in ("corrupt", "mismatch", "not on the end")
@@ -145,7 +165,13 @@ class GrowPartition(Change):
         return "in the image file" if self.image else None
 
     def _by_sfdisk(self, host: "Host") -> str:
-        dump = host.check(["sfdisk", "--dump", self.disk], timeout=_TOOL_LIMIT).text
+        dump = self._dump(host)
+        if dump is None:
+            raise AgentError(
+                "growpart is not installed and this sfdisk does not know the table of %s" % self.disk,
+                "no-such-program",
+                "install cloud-utils-growpart, and gdisk for GPT",
+            )
         self._write_table(host, grown_dump(dump, self.number))
         return "by sfdisk: growpart is not installed"
 

@@ -28,17 +28,18 @@ class Plain(Sink):
     def __init__(self, stream: "IO[str]") -> None:
         self.stream = stream
 
-    def write(self, text: str) -> None:
-        """A line; what the stream's encoding cannot hold is escaped."""
-        encoding = getattr(self.stream, "encoding", None) or "ascii"
-        self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        self.stream.flush()
+    def write(self, text: str, error: bool = False) -> None:
+        """A line, of an error on standard error; what the stream's encoding cannot hold is escaped."""
+        stream = sys.stderr if error else self.stream
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
 
     def stage(self, stage: str) -> None:
         self.write("stage %s" % stage)
 
     def change_finished(self, module: "ModuleResult", change: "ChangeResult") -> None:
-        if change.state in ("already", "before"):
+        if change.state in ("already", "before", "skipped"):
             return
         note = " (%s)" % change.note if change.note else ""
         self.write("    %-11s %s%s [%s]" % (change.state, change.describe, note, _time(change.seconds)))
@@ -51,6 +52,9 @@ class Plain(Sink):
             self.write("    warning: %s" % warning)
 
     def message(self, level: str, text: str) -> None:
+        if level == "error":
+            self.write("tsagent: " + text, error=True)
+            return
         named = level == "info" or ": %s: " % level in text  # a problem names its own severity
         self.write(text if named else "%s: %s" % (level, text))
 
@@ -71,10 +75,11 @@ class Terminal(Plain):
         self._thread = None  # type: Optional[threading.Thread]
         self._stop = threading.Event()
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, error: bool = False) -> None:
         with self._lock:
             self.stream.write("\r\033[K")
-            super().write(text)
+            self.stream.flush()
+            super().write(text, error)
 
     def mark(self, mark: str) -> str:
         colour = _COLOURS.get(mark, "36")

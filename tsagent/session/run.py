@@ -62,6 +62,8 @@ class _Run:
             if error.exit_code == EXIT_FAILED:
                 self._error(error)
                 self._finish()
+                if not self.options.debug:
+                    return EXIT_FAILED
             raise
         try:
             for stage in self.options.stages():
@@ -86,6 +88,8 @@ class _Run:
                 session.ask()
             except AgentError as error:
                 self._error(error)
+        if not session.provisional:
+            self.status.data["errors"] = []  # an earlier stage of this boot could not know the instance
         self._describe_instance()
         self._prepare()
         due = []
@@ -121,12 +125,9 @@ class _Run:
             if warning not in self.status.data["warnings"]:
                 self.report.message("warning", warning)
             self.status.warning(self.report.redact(warning))
-        if session.provisional:
-            if not session.recognition.adopted:
-                self.host.root.mkdir(paths.INSTANCES, 0o700)
-                self.host.root.mkdir(paths.INSTANCES + "/" + instance_room.PENDING, 0o700)
-            return
-        _restore_published(self.host)
+        if session.provisional and not session.recognition.adopted:
+            self.host.root.mkdir(paths.INSTANCES, 0o700)
+            self.host.root.mkdir(paths.INSTANCES + "/" + instance_room.PENDING, 0o700)
 
     def _run_modules(self, stage: str, due: "List[ModuleInfo]") -> None:
         if not due:
@@ -157,7 +158,6 @@ class _Run:
                 self._end(result)
                 raise
             self._end(result)
-            self._keep_published(result)
             return result
 
         def skip(name: str, reason: str) -> "ModuleResult":
@@ -210,18 +210,6 @@ class _Run:
         identity = self.session.recognition.identity
         data["source"] = identity.source if identity is not None else None
 
-    def _keep_published(self, result: "ModuleResult") -> None:
-        """Keep a copy of what a per-instance module put under /run, which the next boot finds empty."""
-        for change in result.changes:
-            if change.type == "write_file" and change.state in (results.APPLIED, results.ALREADY):
-                target = change.id.split(":", 2)[2].rsplit(":", 1)[0]
-                if target.startswith(paths.RUN + "/"):
-                    data = self.host.root.read(target)
-                    copy = self.host.instance_dir + "/published/" + target[len(paths.RUN) + 1 :]
-                    self.host.root.mkdir(self.host.instance_dir + "/published", 0o700)
-                    self.host.root.write_atomic(copy, data, 0o600)
-                    self.host.root.flush()
-
     def _settle(self) -> None:
         """After the last stage asked for: say what is left, and end the status where nothing is."""
         last = self.options.stages()[-1]
@@ -250,12 +238,3 @@ class _Run:
         if results.SKIPPED in states or warned or self.status.data["warnings"]:
             return EXIT_DEGRADED
         return EXIT_DONE
-
-
-def _restore_published(host: "Host") -> None:
-    """Put back under /run what this instance's modules had published there in an earlier boot."""
-    directory = host.instance_dir + "/published"
-    for name in host.root.listdir(directory):
-        target = paths.RUN + "/" + name
-        if not host.root.exists(target):
-            host.root.write_atomic(target, host.root.read(directory + "/" + name), 0o644, sync=False)

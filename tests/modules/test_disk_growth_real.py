@@ -367,6 +367,39 @@ def test_growpart_killed_midway_is_resumed(tmp_path, label):
 
 
 @pytest.mark.parametrize("label", ["gpt", "dos"])
+def test_a_table_of_which_only_a_part_was_written_is_completed(tmp_path, label):
+    """sfdisk killed at each write, with nobody left to come to its rescue, as when power fails."""
+    pristine = tmp_path / "pristine.img"
+    make_image(pristine, label, "ext4", disk=80, part=40, fs=40)
+    image = tmp_path / "disk.img"
+    halves = 0
+    for number in range(1, 6 if label == "gpt" else 2):
+        sh("cp", "--sparse=always", str(pristine), str(image))
+        host = Host(str(tmp_path), disk=str(image))
+        change = plan(image)[0][0]
+        before = change.before(host)
+        trace = ["strace", "-qq", "-o", "/dev/null", "-P", str(image)]
+        trace += ["-e", "inject=write:signal=KILL:when=%d" % number]
+        subprocess.run(
+            trace + ["sfdisk", "--no-reread", "--force", str(image)],
+            input=grown_dump(before["table"], 1).encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        # The primary table alone would say that all is done.
+        done = change.probe(host).state == CONVERGED
+        halves += done and change.probe_resumed(host, before).state == DIFFERS
+        if change.probe_resumed(host, before).state != CONVERGED:
+            change.heal(host, before)
+            change.apply(host)
+        assert change.probe_resumed(host, before).state == CONVERGED, number
+        verify(image)
+        assert partitions(image)[1][0]["size"] * 512 >= 78 * MIB
+    assert halves >= (1 if label == "gpt" else 0)
+
+
+@pytest.mark.parametrize("label", ["gpt", "dos"])
 def test_a_destroyed_table_is_put_back(tmp_path, label):
     image = tmp_path / "disk.img"
     make_image(image, label, "ext4", disk=80, part=40, fs=40, boot=True)

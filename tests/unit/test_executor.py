@@ -166,13 +166,23 @@ def test_failed_user_command_is_final_and_the_next_runs(bench):
     assert (first.applied, second.applied) == (1, 1)
 
 
-def test_interrupted_is_not_repeated_and_the_rest_goes_on(bench):
-    def interrupt():
-        raise Interrupted()
+def interrupt():
+    raise Interrupted()
 
+
+def test_agents_own_change_cut_off_by_a_shutdown_is_taken_up_again(bench):
     with pytest.raises(Interrupted):
         bench.run(Step("a", interrupt), Step("b"))
     steps = [Step("a"), Step("b")]
+    result = bench.run(*steps)
+    assert states(result) == [results.APPLIED, results.APPLIED]
+    assert steps[0].healed == [{"seen": "a"}] and result.changes[0].repeated
+
+
+def test_interrupted_command_is_not_repeated_and_the_rest_goes_on(bench):
+    with pytest.raises(Interrupted):
+        bench.run(Step("a", interrupt, user=True), Step("b"))
+    steps = [Step("a", user=True), Step("b")]
     result = bench.run(*steps)
     assert states(result) == [results.INTERRUPTED, results.APPLIED]
     assert [step.applied for step in steps] == [0, 1]

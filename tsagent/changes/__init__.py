@@ -1,19 +1,89 @@
-"""The closed set of changes. Modules yield them; the engine probes and applies them."""
+"""The closed set of changes. Modules yield them; the engine probes and applies them.
 
-from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
-from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
+`from tsagent.changes import WriteFile` imports the one file that change is in, so that a boot pays for
+the changes it makes and not for the others.
+"""
 
-__all__ = [
+import sys
+import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
+    from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
+    from tsagent.changes.commands import RunTool, UserCommand, UserScript
+    from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
+    from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
+    from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
+    from tsagent.changes.storage import GrowFileSystem, GrowPartition
+    from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
+
+_ROOMS = {
+    "accounts": ("AddToGroups", "CreateGroup", "CreateUser"),
+    "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
+    "commands": ("RunTool", "UserCommand", "UserScript"),
+    "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
+    "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
+    "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
+    "storage": ("GrowFileSystem", "GrowPartition"),
+    "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 (the names come from their rooms when they are asked for)
     "CONVERGED",
     "DIFFERS",
     "UNKNOWN",
+    "AddToGroups",
     "AppendFile",
+    "AuthorizedKeys",
     "Change",
+    "CreateGroup",
+    "CreateUser",
     "EditFile",
+    "EnableUnit",
+    "GenerateHostKey",
+    "GrowFileSystem",
+    "GrowPartition",
+    "InstallHostKey",
+    "InstallPackages",
     "Later",
+    "LockPassword",
     "MakeDirectory",
     "MakeLink",
     "Probe",
+    "RefreshPackages",
+    "ReloadSshServer",
     "RemoveFile",
+    "RestartIfRequired",
+    "RunTool",
+    "SetHostname",
+    "SetPassword",
+    "SetSysctl",
+    "SwitchTunedProfile",
+    "UpgradePackages",
+    "UserCommand",
+    "UserScript",
+    "Verify",
     "WriteFile",
+    "WriteSudoers",
 ]
+
+
+class _Rooms(types.ModuleType):
+    """A package whose names are imported at their first use; Python 3.6 knows no module `__getattr__`."""
+
+    def __getattr__(self, name: str) -> "Any":
+        room = _ROOM_OF.get(name)
+        if room is None:
+            raise AttributeError("tsagent.changes has no %s" % name)
+        value = getattr(__import__("tsagent.changes." + room, fromlist=[name]), name)
+        setattr(self, name, value)
+        return value
+
+
+sys.modules[__name__].__class__ = _Rooms

@@ -119,7 +119,9 @@ class Executor:
             try:
                 self._apply(change, item, host)
             except Interrupted:
-                self._journal.interrupted(change.id)
+                if change.user_command:
+                    self._journal.interrupted(change.id)
+                # The agent's own change stays open: the next boot looks how far it got and goes on.
                 item.state, item.note = results.INTERRUPTED, "cut off by a shutdown"
                 result.state = results.INTERRUPTED
                 result.reason = "cut off by a shutdown in: %s" % item.describe

@@ -27,6 +27,8 @@ def load_module(info: "ModuleInfo", root: "Tree") -> "Any":
         module.__path__ = [path[: -len("/__init__.py")]]
         module.__package__ = name
     before = sys.dont_write_bytecode
+    for other in [known for known in sys.modules if known.startswith(name + ".")]:
+        del sys.modules[other]  # parts of another module of this name
     sys.modules[name] = module
     try:
         sys.dont_write_bytecode = before or not info.shipped

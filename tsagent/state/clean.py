@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
     from tsagent.host import Tree
 
+_HANDOFF_RESTORER = "/etc/tmpfiles.d/tsagent-handoff.conf"
 SEEDS = ("/var/lib/tsagent/seed", "/var/lib/cloud/seed")
 
 
@@ -20,6 +21,7 @@ def clean(tree: "Tree", logs: bool = False, machine_id: bool = False) -> "List[s
     doomed = ["%s/%s" % (paths.STATE, name) for name in tree.listdir(paths.STATE) if name != "clean"]
     doomed += ["%s/%s" % (paths.RUN, name) for name in tree.listdir(paths.RUN) if name != "lock"]
     doomed += SEEDS
+    doomed.append(_HANDOFF_RESTORER)
     doomed += [
         "/etc/ssh/" + name
         for name in tree.listdir("/etc/ssh")

@@ -28,9 +28,10 @@ def run(argv, **options):
     return output
 
 
-def copy_sources(target):
+def copy_sources(target, *left_out):
     """A copy of the checkout's sources, so that a build leaves nothing behind in them."""
-    shutil.copytree(CHECKOUT, str(target), symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    unwanted = shutil.ignore_patterns(*(NOT_SOURCES + left_out))
+    shutil.copytree(CHECKOUT, str(target), symlinks=True, ignore=unwanted)
     return str(target)
 
 
@@ -58,12 +59,12 @@ def names_in(wheel):
         return set(archive.namelist())
 
 
-def tree(folder):
-    """The source files under a folder of the checkout, relative to the checkout."""
+def tree(sources, folder):
+    """The files under a folder of the sources, relative to the sources."""
     found = set()
-    for path, folders, files in os.walk(os.path.join(CHECKOUT, folder)):
+    for path, folders, files in os.walk(os.path.join(sources, folder)):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        found.update(os.path.relpath(os.path.join(path, name), CHECKOUT) for name in files)
+        found.update(os.path.relpath(os.path.join(path, name), sources) for name in files)
     return {name for name in found if not name.endswith(".pyc") and "/." not in name}
 
 
@@ -98,8 +99,9 @@ def installed(wheel, tmp_path_factory):
     return python
 
 
-def test_the_wheel_holds_the_package_with_its_data_inside_and_nothing_else(wheel):
-    expected = tree("tsagent") | {"tsagent/" + name for name in tree("modules") | tree("schemas")}
+def test_the_wheel_holds_the_package_with_its_data_inside_and_nothing_else(wheel, sources):
+    data = tree(sources, "modules") | tree(sources, "schemas")
+    expected = tree(sources, "tsagent") | {"tsagent/" + name for name in data}
     generated = "tsagent/userdata/validators_generated.py"
     found = {name for name in names_in(wheel) if ".dist-info/" not in name}
     assert found - {generated} == expected - {generated}
@@ -120,7 +122,7 @@ def test_the_wheel_declares_what_it_needs(wheel):
 
 
 def test_a_removed_module_does_not_live_on_in_the_next_build(tmp_path):
-    sources = copy_sources(tmp_path / "sources")
+    sources = copy_sources(tmp_path / "sources", "tests", "docs")
     extra = os.path.join(sources, "modules", "removed_later.py")
     with open(extra, "w", encoding="utf-8") as file:
         file.write("def plan(context):\n    return context.nothing('here for one build')\n")
@@ -130,7 +132,7 @@ def test_a_removed_module_does_not_live_on_in_the_next_build(tmp_path):
 
 
 def test_data_files_of_every_kind_and_depth_are_built_in(tmp_path):
-    sources = copy_sources(tmp_path / "sources")
+    sources = copy_sources(tmp_path / "sources", "tests", "docs")
     new = ["tsagent/demo/deep/tree/numa0", "modules/folder_module/table.json", "schemas/outputs/deep.json"]
     for name in new:
         os.makedirs(os.path.dirname(os.path.join(sources, name)), exist_ok=True)
@@ -149,7 +151,9 @@ def test_validators_are_generated_where_the_generator_is_there_and_a_build_witho
     assert generated in names_in(wheel)
     (tmp_path / "fastjsonschema.py").write_text(HIDDEN, encoding="utf-8")
     environment = dict(os.environ, PYTHONPATH=str(tmp_path))
-    without = build_wheel(copy_sources(tmp_path / "sources"), tmp_path / "wheel", environment)
+    without = build_wheel(
+        copy_sources(tmp_path / "sources", "tests", "docs"), tmp_path / "wheel", environment
+    )
     assert names_in(wheel) - names_in(without) == {generated}
 
 
@@ -168,7 +172,7 @@ def test_the_source_distribution_is_complete(sources, tmp_path):
         "setup.py",
     }
     for folder in ("tsagent", "modules", "schemas", "packaging", "docs", "tests", "tools"):
-        expected |= tree(folder)
+        expected |= tree(sources, folder)
     assert expected - found == set()
 
 
@@ -179,16 +183,16 @@ def test_the_installed_agent_runs_isolated_from_any_checkout(installed, tmp_path
     assert from_script == from_module
 
 
-def test_the_installed_agent_finds_its_modules(installed, tmp_path):
+def test_the_installed_agent_finds_its_modules(installed, sources, tmp_path):
     listed = run([installed, "-I", "-m", "tsagent", "modules"], cwd=str(tmp_path))
-    names = {os.path.splitext(name.split("/")[1])[0] for name in tree("modules")}
+    names = {os.path.splitext(name.split("/")[1])[0] for name in tree(sources, "modules")}
     assert names, "the checkout has no modules"
     assert {name for name in names if not re.search(r"\b%s\b" % name, listed)} == set()
-    assert CHECKOUT + "/modules" not in listed
+    assert sources + "/modules" not in listed
 
 
 def test_an_editable_installation_runs_the_checkout_itself(tmp_path):
-    sources = copy_sources(tmp_path / "sources")
+    sources = copy_sources(tmp_path / "sources", "tests", "docs")
     python = make_environment(tmp_path / "venv")
     run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "-e", "."], cwd=sources)
     where = run([python, "-I", "-c", "import tsagent; print(tsagent.__file__)"], cwd="/").strip()

@@ -193,3 +193,11 @@ def test_the_snapshot_gives_the_same_back():
     assert again.to_json() == settings.to_json()
     with pytest.raises(ValueError, match="snapshot"):
         Settings.from_json('{"schema": "other"}')
+
+
+def test_all_parts_together_are_bounded():
+    part = b"runcmd: [" + b"a," * 20000 + b"]\nmerge_how: list(append)+dict(recurse_list)"
+    settings = assemble(_mime(*[(CC, part)] * 30))
+    assert len(settings.config["runcmd"]) == 8 * 20000
+    assert [entry["status"] for entry in settings.parts] == ["ok"] * 8 + ["failed"] * 22
+    assert "left out" in settings.warnings[0]

@@ -64,13 +64,33 @@ def test_each_way_to_merge(how, old, new, expected):
     assert repr((old, new)) == before  # neither is changed
 
 
-@pytest.mark.parametrize(
-    "how", ["list", "list(append", "set(append)", "dict(recurse)", 5, {"a": 1}, [5], [{"x": 1}], [["a"]]]
-)
+@pytest.mark.parametrize("how", ["list", "list(append", "set(append)", 5, {"a": 1}, [5], [{"x": 1}], [["a"]]])
 def test_what_is_no_way_to_merge_is_said(how):
     with pytest.raises(AgentError) as caught:
         parse_how(how)
     assert caught.value.code == "merge-how"
+
+
+def test_an_unknown_option_means_nothing_and_is_told():
+    unknown = []
+    assert merge({"a": [1]}, {"a": [2]}, "list(append)+dict(recurse_list,recursive)") == {"a": [1, 2]}
+    parse_how("list(append,sorted)+dict(recurse)", unknown)
+    assert unknown == ["sorted", "recurse"]
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [{"op": "copy", "from": "", "path": "/a%d" % number} for number in range(60)],
+        [{"op": "add", "path": "/a" + "/a" * number, "value": {}} for number in range(400)],
+        [{"op": "add", "path": "/a%d" % number, "value": 1} for number in range(2000)],
+        [{"op": "add", "path": "/a", "value": [0] * 200000}],
+    ],
+)
+def test_patches_are_bounded(operations):
+    with pytest.raises(AgentError) as caught:
+        jsonpatch.apply({"x": 1}, operations)
+    assert caught.value.code == "json-patch"
 
 
 @pytest.mark.parametrize(

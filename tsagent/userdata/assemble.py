@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tsagent.userdata.parts import Part
 
+MAX_VALUES = 150000  # of all cloud-config parts of one source together, the last one whole
+
 _NO_WORDS = ("false", "no", "off", "0", "n")
 _KINDS = dict(formats.SCHEDULED_SCRIPTS)
 _KINDS[formats.BOOTHOOK] = "boothook"
@@ -131,6 +133,7 @@ class _Layer:
         self.scripts: "List[Dict[str, Any]]" = []
         self.problems: "List[Problem]" = []
         self.names: "Dict[str, int]" = {}
+        self.values_left = MAX_VALUES
 
     def read(
         self, data: "Optional[bytes]", allow_part_handlers: bool, fetch: "Any", instance_data: "Any"
@@ -164,7 +167,12 @@ class _Layer:
         """Merge a #cloud-config part; one with an error in its YAML is left out as a whole."""
         from tsagent.userdata.yamlfile import load_yaml
 
+        if self.values_left <= 0:
+            problem = "more than %d values in all parts together" % MAX_VALUES
+            self.fail(part, problem, "%s: left out" % problem)
+            return
         document = load_yaml(part.content, part.file, line_offset=part.line_offset)
+        self.values_left -= document.nodes
         self.problems.extend(document.problems)
         if not document.ok:
             self.fail(part, "not valid YAML: left out")
@@ -195,7 +203,10 @@ class _Layer:
             if text is None:
                 continue
             try:
-                found.extend(parse_how(text))
+                unknown: "List[str]" = []
+                found.extend(parse_how(text, unknown))
+                for option in unknown:
+                    self.say(WARNING, part, 'its way to merge has an unknown option "%s"' % shown(option))
             except AgentError as error:
                 self.say(ERROR, part, "%s; merged by default" % error.message)
         if found and not any(name == "dict" for name, _ in found):

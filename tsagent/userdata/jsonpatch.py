@@ -7,7 +7,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Tuple
 
-MAX_OPERATIONS = 10000
+MAX_OPERATIONS = 1000
+MAX_NODES = 150000  # that all operations add together: a few copies of copies would fill the memory
+MAX_DEPTH = 100
 
 
 def apply(config: "Any", operations: "Any") -> "Any":
@@ -20,14 +22,42 @@ def apply(config: "Any", operations: "Any") -> "Any":
     if not isinstance(operations, list) or len(operations) > MAX_OPERATIONS:
         raise AgentError("a JSON patch is a list of at most %d operations" % MAX_OPERATIONS, "json-patch")
     result = copy.deepcopy(config)
+    nodes = 0
     for number, operation in enumerate(operations, 1):
         try:
             name = operation["op"]
+            nodes += _added(result, operation)
+            if nodes > MAX_NODES:
+                raise AgentError("a JSON patch that adds more than %d values" % MAX_NODES, "json-patch")
             result = _OPERATIONS[name](result, operation)
         except (KeyError, IndexError, TypeError, ValueError):
             message = "operation %d of the JSON patch cannot be applied" % number
             raise AgentError(message, "json-patch") from None
     return result
+
+
+def _added(document: "Any", operation: "Any") -> int:
+    """The number of values an operation puts in place. Raises AgentError when it nests too deep."""
+    if operation["op"] in ("copy", "move"):
+        value = _find(document, _steps(operation["from"]))
+    elif operation["op"] in ("add", "replace"):
+        value = operation["value"]
+    else:
+        return 0
+    count = 0
+    stack = [(value, len(_steps(operation["path"])))]
+    while stack:
+        item, depth = stack.pop()
+        count += 1
+        if depth > MAX_DEPTH:
+            raise AgentError("a JSON patch that nests more than %d deep" % MAX_DEPTH, "json-patch")
+        if count > MAX_NODES:
+            break
+        if isinstance(item, dict):
+            stack.extend((below, depth + 1) for below in item.values())
+        elif isinstance(item, list):
+            stack.extend((below, depth + 1) for below in item)
+    return count
 
 
 def _find(document: "Any", steps: "List[str]") -> "Any":

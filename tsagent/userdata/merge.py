@@ -44,11 +44,12 @@ _OPTIONS = {
 }
 
 
-def parse_how(how: "Any") -> "How":
+def parse_how(how: "Any", unknown: "Optional[List[str]]" = None) -> "How":
     """The mergers that `how` names, as (type, options).
 
     `how` is a string ("list(append)+dict(recurse_list)") or a list of {"name", "settings"} or [name,
-    option ...]. Raises AgentError, code "merge-how", when it is neither or names an unknown type.
+    option ...]. Options that no type has mean nothing, as ever; they are added to `unknown`. Raises
+    AgentError, code "merge-how", when `how` is neither or names an unknown type.
     """
     found: "How" = []
     if isinstance(how, str):
@@ -79,8 +80,10 @@ def parse_how(how: "Any") -> "How":
     names = []
     for name, options in found:
         short = name[2:] if name.startswith("m_") else name
-        if short not in _OPTIONS or any(option not in _OPTIONS[short] for option in options):
+        if short not in _OPTIONS:
             raise _wrong()
+        if unknown is not None:
+            unknown.extend(option for option in options if option not in _OPTIONS[short])
         names.append((short, options))
     return names
 

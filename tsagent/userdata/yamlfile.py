@@ -12,6 +12,7 @@ from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
 from tsagent.userdata.yamlstream import (
     DEFAULT_LIMITS,
     PURE_LIMITS,
+    Document,
     Limits,
     Refused,
     event_source,
@@ -19,30 +20,14 @@ from tsagent.userdata.yamlstream import (
     text_of,
 )
 
+__all__ = ["Document", "Limits", "load_yaml"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
 
 MAX_DUPLICATES_REPORTED = 100
-
-
-class Document:
-    """One parsed document: `value` as safe_load gives it, `marks`, `problems`.
-
-    With an error among the problems `ok` is False and `value` None: nothing of such a text is used.
-    """
-
-    def __init__(self, name: str, value: "Any", marks: Marks, problems: "List[Problem]") -> None:
-        self.name = name
-        self.value = value
-        self.marks = marks
-        self.problems = problems
-
-    @property
-    def ok(self) -> bool:
-        """Whether the text could be read."""
-        return not any(problem.severity == ERROR for problem in self.problems)
 
 
 class _Frame:
@@ -112,7 +97,9 @@ def load_yaml(
     except Refused as refused:
         problems.append(refused.problem)
         return Document(name, None, Marks(None), problems)
-    return Document(name, value, Marks(mark, reader.words), problems)
+    document = Document(name, value, Marks(mark, reader.words), problems)
+    document.nodes = reader.nodes
+    return document
 
 
 class _Reader:
@@ -131,6 +118,7 @@ class _Reader:
         self.words: "Dict[Tuple[str, int, int], str]" = {}
         self.frames: "List[_Frame]" = []
         self.duplicates = 0
+        self.nodes = 0
         self.yaml_error = YAMLError
         self.node_class = ScalarNode
         self.constructor = SafeConstructor()
@@ -288,6 +276,7 @@ class _Reader:
                     raise self.refuse(at, "a second document begins here: only one is read", "documents")
                 continue
             elif kind is StreamEndEvent:
+                self.nodes = nodes
                 return result, result_mark
             else:
                 continue

@@ -1,5 +1,6 @@
 """A YAML text as events, within limits: decoding, refusing what is no text, choosing the parser."""
 
+from tsagent.userdata.marks import Marks
 from tsagent.userdata.problem import ERROR, WARNING, Problem
 
 TYPE_CHECKING = False
@@ -35,6 +36,25 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 # PyYAML's own parser, used where libyaml is missing, is about twenty times slower: the same two seconds.
 PURE_LIMITS = Limits(size=1 << 20, nodes=25000)
+
+
+class Document:
+    """One parsed document: `value` as safe_load gives it, `marks`, `problems`, and `nodes`, how many values.
+
+    With an error among the problems `ok` is False and `value` None: nothing of such a text is used.
+    """
+
+    def __init__(self, name: str, value: "Any", marks: Marks, problems: "List[Problem]") -> None:
+        self.name = name
+        self.value = value
+        self.marks = marks
+        self.problems = problems
+        self.nodes = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the text could be read."""
+        return not any(problem.severity == ERROR for problem in self.problems)
 
 
 class Refused(Exception):

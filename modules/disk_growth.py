@@ -81,7 +81,7 @@ def _device(
     if size is None:
         reasons.append("the size of %s is not known" % top["device"])
         return
-    due = None  # type: Optional[GrowPartition]
+    due: "Optional[GrowPartition]" = None
     if top["type"] == "partition" and partitions:
         due, why = _partition(context, chain)
         if due is None:

@@ -89,7 +89,7 @@ def _install(
             % (manager or "unknown"),
             "install it by hand, or say gpu_driver: {enabled: false}",
         )
-    changes = []  # type: List[Change]
+    changes: "List[Change]" = []
     if settings.get("repository"):
         changes.append(repositories.repository_file(context, settings["repository"]))
         context.choose("repository", repositories.OWN_FILE, "gpu_driver.repository names it")

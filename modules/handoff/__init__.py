@@ -73,8 +73,9 @@ def _tuning(
     if there:
         profile, because = _known_profile(context, wanted, profile, because)
     context.choose("tuning.profile", profile, because, machine.sources)
-    part = {"service": "tuned", "unit": "tuned.service", "profile": profile, "because": because}  # type: Dict[str, Any]
-    changes = []  # type: List[Change]
+    part: "Dict[str, Any]" = {"service": "tuned", "unit": "tuned.service"}
+    part.update(profile=profile, because=because)
+    changes: "List[Change]" = []
     if context.facts.virtualization.container:
         return dict(part, state="left", reason="in a container the kernel is the host's"), []
     if not there:
@@ -133,7 +134,7 @@ def _updates(
         "exclude": exclude,
         "because": because,
     }  # type: Dict[str, Any]
-    changes = []  # type: List[Change]
+    changes: "List[Change]" = []
     if not known.installed(context.exists):
         manager = context.facts.os.package_manager
         if not wanted.get("install") or manager is None:
@@ -170,7 +171,7 @@ def _another(
     if service in (None, "none"):
         return {"service": None, "unit": None, "state": "left", "reason": key + " is none"}, []
     unit = str(wanted.get("unit") or "%s.service" % service)
-    changes = [EnableUnit(unit, reason=key)]  # type: List[Change]
+    changes: "List[Change]" = [EnableUnit(unit, reason=key)]
     command = wanted.get("command")
     if command:
         from tsagent.changes.commands import RunTool

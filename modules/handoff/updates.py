@@ -114,7 +114,7 @@ def set_options(current: "Optional[bytes]", options: "Options") -> bytes:
     """An ini file with these options set; all else of it, comments and order included, stays as it is."""
     lines = (current or b"").decode("utf-8", "surrogateescape").splitlines()
     left = {section: dict(values) for section, values in options.items()}
-    result = []  # type: List[str]
+    result: "List[str]" = []
     section = ""
     continued = False
     for line in lines:

@@ -112,14 +112,14 @@ def _choose(
 ) -> "List[_Choice]":
     """Every key that was considered, in the order of the table, the user's own last."""
     line = context.facts.kernel.line or "other"
-    rows = {}  # type: Dict[str, Row]
+    rows: "Dict[str, Row]" = {}
     for row in ROWS:
         if row.classes is None or machine.name in row.classes:
             rows[row.key] = row
     reserve = _reserve(context)
     if reserve is not None:
         rows[reserve.key] = reserve
-    profiles = {}  # type: Dict[str, str]
+    profiles: "Dict[str, str]" = {}
     if profile is not None:
         profiles = profile_keys(context.read, context.exists, profile, context.facts.cpu.architecture)
     later = _later_files(context)
@@ -186,7 +186,7 @@ def _reserve(context: "Context") -> "Optional[Row]":
 
 def _later_files(context: "Context") -> "Dict[str, Tuple[str, str]]":
     """Keys that files read after ours set: (value, file)."""
-    names = {}  # type: Dict[str, str]
+    names: "Dict[str, str]" = {}
     for directory in DIRECTORIES:
         for name in context.listdir(directory):
             if name.endswith(".conf"):

@@ -80,7 +80,9 @@ def test_second_boot_imports_nothing_heavy(agent):
     assert result.returncode == 0, result.stderr
     loaded = set(result.stderr.split("MODULES ")[1].split())
     assert "tsagent.session.run" in loaded
-    assert loaded & {"requests", "urllib3", "jsonschema", "yaml", "subprocess", "netifaces", "typing"} == set()
+    assert (
+        loaded & {"requests", "urllib3", "jsonschema", "yaml", "subprocess", "netifaces", "typing"} == set()
+    )
 
 
 def test_units_command_line_does_not_import_argparse(tmp_path):
@@ -195,7 +197,13 @@ def test_second_agent_is_refused(agent):
 def test_shutdown_in_a_command_is_interrupted_and_not_repeated(agent):
     """What a `reboot` in runcmd does to the agent: SIGTERM in the middle of the item."""
     agent.tell(
-        {"runcmd": ["echo before >> count", "echo reboot >> count; echo x > fifo; sleep 600", "echo after >> count"]}
+        {
+            "runcmd": [
+                "echo before >> count",
+                "echo reboot >> count; echo x > fifo; sleep 600",
+                "echo after >> count",
+            ]
+        }
     )
     os.mkfifo(str(agent.root / "fifo"))
     first = subprocess.Popen(agent.command("run"), env=agent.environment(), stdout=subprocess.DEVNULL)
@@ -302,7 +310,9 @@ def test_newer_state_is_refused_not_overwritten(agent):
 
 
 def test_run_under_the_c_locale_with_an_empty_environment(agent):
-    agent.tell({"write_files": [{"path": "/srv/caf\u00e9", "content": "\u00e9\n"}], "ssh_genkeytypes": ["ed25519"]})
+    agent.tell(
+        {"write_files": [{"path": "/srv/caf\u00e9", "content": "\u00e9\n"}], "ssh_genkeytypes": ["ed25519"]}
+    )
     result = subprocess.run(
         agent.command("run"), env={"PYTHONPATH": agent.environment()["PYTHONPATH"]},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -62,7 +62,9 @@ def test_order_follows_names_and_what_is_provided(workers):
 
 
 def test_cycle_is_named_and_the_rest_runs():
-    graph = Graph([info("a", after=["b"]), info("b", after=["c"]), info("c", after=["a"]), info("d", after=["a"])])
+    graph = Graph(
+        [info("a", after=["b"]), info("b", after=["c"]), info("c", after=["a"]), info("d", after=["a"])]
+    )
     assert sorted(graph.cycles[0]) == ["a", "b", "c"]
     order, _ = run(graph)
     assert order == ["d"]

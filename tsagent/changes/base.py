@@ -34,7 +34,7 @@ class Later:
         self.change = change
         self.attribute = attribute
         self.template = template
-        self.value = None  # type: Optional[str]
+        self.value: "Optional[str]" = None
 
     def resolve(self, host: "Host") -> str:
         """The value, once the change it comes from is applied."""
@@ -65,7 +65,7 @@ class Change:
     ) -> None:
         self.target = target
         self.reason = reason
-        self.requires = list(requires)  # type: List[Change]
+        self.requires: "List[Change]" = list(requires)
         if isinstance(target, Later):
             self.requires.append(target.change)
         self.module = ""  # set by the engine

@@ -41,6 +41,8 @@ class _UserChange(Change):
     def run(self, host: "Host", argv: "List[str]", directory: str, env: "Dict[str, str]") -> "CommandResult":
         """Run it to its end, however long that takes, its output appended to the log."""
         chroot, _ = self.where(host)
+        if not env.get("INSTANCE_ID"):
+            env = dict(env, INSTANCE_ID=os.path.basename(host.instance_dir))
         if chroot and not any(host.root.exists(path) for path in _C_UTF8):
             env = dict(env, LC_ALL="C")  # a locale that is not there makes shells complain
         log = host.root.open(OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -5,16 +5,15 @@ half of them, and content that is added twice is added once. An entry that canno
 its own; its content is never quoted.
 """
 
-from tsagent.changes.base import DIFFERS, Probe
+from tsagent.changes.base import DIFFERS, Change, Probe
 from tsagent.changes.files import AppendFile, WriteFile
-from tsagent.changes.system import Verify
 from tsagent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-    from tsagent.changes.base import Change
+    from tsagent.host import Host
 
 # Source: cloud-init's documentation of write_files.
 _GZIP = ("gz", "gzip")
@@ -28,6 +27,31 @@ TOTAL_LIMIT = 64 << 20  # bytes of all decoded files of a list: they are held to
 _MODE = 0o644
 _LARGEST_MODE = 0o7777
 _DECIMAL_MODES = 0o777  # a larger number is an octal mode that lost its leading zero
+
+
+class UnusableEntry(Change):
+    """An entry that cannot be made into a change: fails by itself, so that the others need not."""
+
+    type = "unusable_entry"
+
+    def __init__(self, place: str, message: str, code: str, hint: "Optional[str]" = None) -> None:
+        # Words and not the error: its traceback would hold on to what was decoded.
+        super().__init__(place)
+        self.message = message
+        self.code = code
+        self.hint = hint
+
+    def payload(self) -> "Dict[str, Any]":
+        return {"code": self.code}
+
+    def describe(self) -> str:
+        return str(self.target)
+
+    def probe(self, host: "Host") -> Probe:
+        return Probe(DIFFERS, self.message)
+
+    def apply(self, host: "Host") -> "Optional[str]":
+        raise AgentError(self.message, self.code, self.hint)
 
 
 class _File:
@@ -90,7 +114,7 @@ def plan_entries(
         place = "%s[%d]" % (key, index)
         if not isinstance(entry, dict):
             if not deferred:
-                failures.append(_failure(place, AgentError("it is not a mapping", "bad-file-entry")))
+                failures.append(UnusableEntry(place, "it is not a mapping", "bad-file-entry"))
             continue
         if is_true(entry.get("defer")) != deferred:
             continue
@@ -99,7 +123,7 @@ def plan_entries(
             mode = permissions(entry.get("permissions"), place, warn)
             content = _content(entry, place, min(FILE_LIMIT, left), warn)
         except AgentError as error:
-            failures.append(_failure(place, error))
+            failures.append(UnusableEntry(place, error.message, error.code, error.hint))
             continue
         left -= len(content)
         files.setdefault(path, _File()).add(place, entry, content, mode)
@@ -223,18 +247,6 @@ def _owner(value: "Any") -> "Tuple[Optional[str], Optional[str]]":
         return None, None
     owner, _, group = str(value).partition(":")
     return owner.strip() or None, group.strip() or None
-
-
-def _failure(place: str, error: AgentError) -> Verify:
-    """A change that fails with this error, so that the other entries do not."""
-    message = error.message  # not the error itself: its traceback holds what was decoded
-    return Verify(
-        place + " can be written",
-        lambda host: Probe(DIFFERS, message),
-        hint=error.hint,
-        code=error.code,
-        needs_live=False,
-    )
 
 
 def _too_large(limit: int) -> AgentError:

@@ -111,7 +111,7 @@ class InstallPackages(_PackageChange):
         reason: str = "",
         requires: "Sequence[Change]" = (),
     ) -> None:
-        self.packages = [item if isinstance(item, str) else list(item) for item in packages]  # type: List[Wanted]
+        self.packages: "List[Wanted]" = [item if isinstance(item, str) else list(item) for item in packages]
         names = [item if isinstance(item, str) else " ".join(item) for item in self.packages]
         super().__init__(", ".join(names), manager, reason, requires)
 

@@ -178,7 +178,7 @@ class EnableUnit(Change):
             raise AgentError(
                 "%s is masked" % self.unit, "unit-masked", "unmask it: systemctl unmask %s" % self.unit
             )
-        how = None  # type: Optional[str]
+        how: "Optional[str]" = None
         if missing_links(host.root, unit):
             how = self._enable(host, unit)
         if not self.start or not host.live:

@@ -113,7 +113,7 @@ def _all_links(tree: "Tree", unit: UnitFile) -> "Dict[str, str]":
 def _parse(name: str, file_name: str, path: str, text: str) -> UnitFile:
     """The links and companions that the [Install] section of a unit file asks for."""
     section = ""
-    values = {}  # type: Dict[str, List[str]]
+    values: "Dict[str, List[str]]" = {}
     for line in text.replace("\\\n", " ").splitlines():
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):

@@ -41,7 +41,7 @@ def guard(command: "Callable[[], int]", debug: bool) -> int:
         return error.exit_code
     except BrokenPipeError:
         # Whoever read us has enough; Python must not complain again when it closes.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return _EXIT_PIPE
     except OSError as error:
         if debug or error.filename is None:

@@ -23,8 +23,8 @@ def main(values: "argparse.Namespace") -> int:
     options.only = values.module or options.only
     options.again = True  # what an earlier run has done is explained all the same
     look = Preview(make_host(values), options)
-    document = {"schema": "tsagent.explain/1", "modules": [_module(look, item.info) for item in look.modules]}
-    for described, planned in zip(document["modules"], look.modules):
+    modules = [_module(look, item.info) for item in look.modules]
+    for described, planned in zip(modules, look.modules):
         described["state"] = planned.state
         described["reason"] = look.report.redact(planned.reason)
         if planned.context is not None:
@@ -36,6 +36,7 @@ def main(values: "argparse.Namespace") -> int:
             {"describe": look.report.redact(change.describe()), "reason": look.report.redact(change.reason)}
             for change in planned.changes
         ]
+    document: "Dict[str, Any]" = {"schema": "tsagent.explain/1", "modules": modules}
     if values.key:
         _select(document, values.module, values.key)
     if values.format == "json":
@@ -58,7 +59,9 @@ def _module(look: "Preview", info: "ModuleInfo") -> "Dict[str, Any]":
         for pointer in sorted(origins):
             if pointer == prefix or pointer.startswith(prefix + "/"):
                 name, line, column = origins[pointer]
-                settings.append({"key": pointer[1:].replace("/", "."), "from": "%s:%s:%s" % (name, line, column)})
+                settings.append(
+                    {"key": pointer[1:].replace("/", "."), "from": "%s:%s:%s" % (name, line, column)}
+                )
     return {
         "name": info.name,
         "title": info.title,
@@ -100,5 +103,7 @@ def _lines(document: "Dict[str, Any]") -> "List[str]":
             where = " [%s]" % ", ".join(item["facts"]) if item["facts"] else ""
             lines.append("  %s = %s: %s%s" % (item["key"], item["value"], item["because"], where))
         for change in module["changes"]:
-            lines.append("  - %s%s" % (change["describe"], ": " + change["reason"] if change["reason"] else ""))
+            lines.append(
+                "  - %s%s" % (change["describe"], ": " + change["reason"] if change["reason"] else "")
+            )
     return lines

@@ -22,7 +22,7 @@ def main(values: "argparse.Namespace") -> int:
     kind = values.instance_type or _known_type(host)
     data = Facts(host.hardware, host.root, instance_type=kind).as_data()
     if values.format == "json":
-        document = {"schema": "tsagent.facts/1"}  # type: Dict[str, Any]
+        document: "Dict[str, Any]" = {"schema": "tsagent.facts/1"}
         document.update(data)
         json.dump(document, sys.stdout, indent=1)
         sys.stdout.write("\n")

@@ -108,10 +108,12 @@ def _run_options(parser: "_Parser") -> None:
     parser.add_argument(
         "--commands",
         choices=("skip", "chroot", "here"),
-        help="with --root: skip user commands (default), run them in a chroot, or on this machine in the tree",
+        help="with --root: user commands are skipped (default), run in a chroot, or here in the tree",
     )
     parser.add_argument("--disk", metavar="FILE", help="with --root: the image file that is the disk")
-    parser.add_argument("--workers", type=_count, default=4, metavar="N", help="modules at a time (at most 4)")
+    parser.add_argument(
+        "--workers", type=_count, default=4, metavar="N", help="modules at a time (at most 4)"
+    )
     _format(parser)
 
 
@@ -135,7 +137,9 @@ def _add_status(commands: "Any") -> None:
 
 
 def _add_facts(commands: "Any") -> None:
-    parser = _command(commands, "facts", "facts", "the instance and its hardware, and where each fact is from")
+    parser = _command(
+        commands, "facts", "facts", "the instance and its hardware, and where each fact is from"
+    )
     _roots(parser)
     parser.add_argument("--instance-type", metavar="T", help="instead of what the metadata says")
     _format(parser)
@@ -190,7 +194,9 @@ def _add_clean(commands: "Any") -> None:
     parser = _command(commands, "clean", "clean", "back to an image that was never booted")
     parser.add_argument("--root", default="/", metavar="DIR")
     parser.add_argument("--logs", action="store_true", help="the logs too")
-    parser.add_argument("--machine-id", action="store_true", help="make the next boot choose a new machine-id")
+    parser.add_argument(
+        "--machine-id", action="store_true", help="make the next boot choose a new machine-id"
+    )
 
 
 def _add_imds(commands: "Any", arguments: "List[str]") -> None:

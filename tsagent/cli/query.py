@@ -19,7 +19,7 @@ def main(values: "argparse.Namespace") -> int:
 
     path = paths.INSTANCE_SENSITIVE if values.sensitive else paths.INSTANCE
     try:
-        value = read_json(Tree(values.root), path)  # type: Any
+        value: "Any" = read_json(Tree(values.root), path)
     except PermissionError:
         raise AgentError("%s: only root may read it" % path, code="not-permitted") from None
     if value is None:

@@ -90,9 +90,11 @@ def _sizes(path: str) -> "Tuple[int, int, int]":
     with open(path, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         table = parse_table(stream.read(_HEAD))
+        assert table is not None
         entry = table.entries[0]
         stream.seek(entry.start * 512)
         superblock = parse_superblock(stream.read(_HEAD))
+        assert superblock is not None
     return size, entry.size * 512, superblock.size
 
 

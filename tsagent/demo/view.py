@@ -34,7 +34,9 @@ def mount(work: str) -> str:
     _mount("--bind", "/proc", root + "/proc")
     _mount("-o", "remount,bind,ro", root + "/proc")
     for name in ("run", "tmp"):
-        _mount("-t", "tmpfs", "-o", "mode=%s" % ("1777" if name == "tmp" else "0755"), "tmpfs", root + "/" + name)
+        _mount(
+            "-t", "tmpfs", "-o", "mode=%s" % ("1777" if name == "tmp" else "0755"), "tmpfs", root + "/" + name
+        )
     return root
 
 

@@ -105,7 +105,9 @@ def _debian_repository(root: str) -> None:
         "Description: greets from a real package",
     ]
     build = os.path.join(place, "build")
-    write_files(build, {"DEBIAN/control": "\n".join(fields) + "\n", "usr/share/tsagent-demo/hello": "hello\n"})
+    write_files(
+        build, {"DEBIAN/control": "\n".join(fields) + "\n", "usr/share/tsagent-demo/hello": "hello\n"}
+    )
     file = os.path.join(place, PACKAGE + ".deb")
     _call(["dpkg-deb", "--root-owner-group", "--build", build, file])
     with open(file, "rb") as stream:
@@ -133,7 +135,7 @@ def _rpm_repository(root: str) -> None:
     place = os.path.join(root, "opt/tsagent-demo")
     spec = (
         "Name: %s\nVersion: 1.0\nRelease: 1\nSummary: greets\nLicense: Apache-2.0\nBuildArch: noarch\n"
-        "%%description\ngreets from a real package\n%%install\nmkdir -p %%{buildroot}/usr/share/tsagent-demo\n"
+        "%%description\ngreets from a package\n%%install\nmkdir -p %%{buildroot}/usr/share/tsagent-demo\n"
         "echo hello > %%{buildroot}/usr/share/tsagent-demo/hello\n%%files\n/usr/share/tsagent-demo/hello\n"
     ) % PACKAGE
     write_files(place, {"demo.spec": spec})
@@ -162,7 +164,7 @@ def user_data(packages: bool) -> str:
                 "plain_text_passwd": "only root reads the file this stands in",
                 "lock_passwd": False,
                 "ssh_authorized_keys": [
-                    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2w8dV1cGc8GJqBvBOmbXYk3Ipw0zN2K8hBGNBVJRZR ada@example"
+                    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2w8dV1cGc8GJqBvBOmbXYk3Ipw0zN2K8hBGNBVJRZR ada"
                 ],
             },
         ],

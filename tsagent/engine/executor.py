@@ -104,7 +104,7 @@ class Executor:
             result.reason = context.reason or "nothing to do"
 
     def _apply_all(self, changes: "List[Change]", host: "Host", result: "ModuleResult") -> None:
-        ended = {}  # type: Dict[int, ChangeResult]
+        ended: "Dict[int, ChangeResult]" = {}
         for change in changes:
             item = results.ChangeResult(change.id, change.type, change.describe())
             ended[id(change)] = item
@@ -194,7 +194,7 @@ class Executor:
 
 
 def _apply_surviving(change: "Change", host: "Host", before: "Optional[Dict[str, Any]]") -> "Optional[str]":
-    """Apply; once more after clearing up when the tool was killed from outside (the kernel short of memory)."""
+    """Apply; once more after clearing up when the tool was killed from outside (short of memory)."""
     try:
         return change.apply(host)
     except CommandFailed as error:

@@ -17,15 +17,15 @@ class Graph:
 
     def __init__(self, modules: "Iterable[ModuleInfo]", satisfied: "Iterable[str]" = ()) -> None:
         by_name = {info.name: info for info in modules}
-        providers = {}  # type: Dict[str, Set[str]]
+        providers: "Dict[str, Set[str]]" = {}
         for info in by_name.values():
             for thing in [info.name] + info.provides:
                 providers.setdefault(thing, set()).add(info.name)
         done = set(satisfied)
         self.modules = by_name
-        self.waits = {}  # type: Dict[str, Set[str]]
-        self.needs = {}  # type: Dict[str, Set[str]]
-        self.missing = {}  # type: Dict[str, List[str]]
+        self.waits: "Dict[str, Set[str]]" = {}
+        self.needs: "Dict[str, Set[str]]" = {}
+        self.missing: "Dict[str, List[str]]" = {}
         for name, info in by_name.items():
             needs = set().union(*[providers.get(thing, set()) for thing in info.requires])
             after = set().union(*[providers.get(thing, set()) for thing in info.after])
@@ -37,7 +37,7 @@ class Graph:
         self.cycles = self._drop_cycles()
 
     def _drop_cycles(self) -> "List[List[str]]":
-        cycles = []
+        cycles: "List[List[str]]" = []
         while True:
             cycle = self._find_cycle()
             if not cycle:
@@ -57,7 +57,7 @@ class Graph:
 
     def _find_cycle(self) -> "List[str]":
         """One cycle, or an empty list. Iterative: a drop-in cannot exhaust the stack."""
-        finished = set()  # type: Set[str]
+        finished: "Set[str]" = set()
         for start in sorted(self.modules):
             if start in finished:
                 continue

@@ -14,7 +14,7 @@ def identify(module: str, changes: "Sequence[Change]") -> None:
 
     Ids are unique within a plan: changes that are alike in all of these are numbered in their order.
     """
-    seen = {}  # type: Dict[str, int]
+    seen: "Dict[str, int]" = {}
     for change in changes:
         change.module = module
         name = "%s:%s:%s:%s" % (module, change.type, change.target, _digest(change))

@@ -33,11 +33,11 @@ class ChangeRecord:
     def __init__(self) -> None:
         self.open = False
         self.begins = 0
-        self.outcome = None  # type: Optional[str]
+        self.outcome: "Optional[str]" = None
         self.failures = 0
         self.final = False
         self.message = ""
-        self.before = None  # type: Optional[Dict[str, Any]]
+        self.before: "Optional[Dict[str, Any]]" = None
 
 
 class ModuleRecord:
@@ -61,10 +61,10 @@ class Journal:
         self._readonly = readonly
         self._path = path
         self._lock = allocate_lock()
-        self._descriptor = None  # type: Optional[int]
-        self._changes = {}  # type: Dict[str, ChangeRecord]
-        self.modules = {}  # type: Dict[str, ModuleRecord]
-        self.boot = None  # type: Optional[str]
+        self._descriptor: "Optional[int]" = None
+        self._changes: "Dict[str, ChangeRecord]" = {}
+        self.modules: "Dict[str, ModuleRecord]" = {}
+        self.boot: "Optional[str]" = None
         self._load()
 
     # -- reading ------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ class Journal:
 
     def begin(self, identifier: str, before: "Optional[Dict[str, Any]]", durable: bool) -> None:
         """Note that a change is about to be applied."""
-        event = {"event": "begin", "id": identifier}  # type: Dict[str, Any]
+        event: "Dict[str, Any]" = {"event": "begin", "id": identifier}
         if before is not None:
             event["before"] = before
         self._append(event, durable)
@@ -201,10 +201,10 @@ class Journal:
         self._new_boot(boot)
         if self._readonly:
             return
-        lines = [_header(), {"event": "boot", "boot": boot}]  # type: List[Dict[str, Any]]
+        lines: "List[Dict[str, Any]]" = [_header(), {"event": "boot", "boot": boot}]
         for identifier, record in sorted(self._changes.items()):
             for attempt in range(record.begins):
-                event = {"event": "begin", "id": identifier}  # type: Dict[str, Any]
+                event: "Dict[str, Any]" = {"event": "begin", "id": identifier}
                 if attempt == 0 and record.before is not None:
                     event["before"] = record.before
                 lines.append(event)

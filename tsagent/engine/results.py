@@ -68,11 +68,11 @@ class ModuleResult:
         self.final = False
         self.started = 0.0
         self.seconds = 0.0
-        self.changes = []  # type: List[ChangeResult]
-        self.warnings = []  # type: List[str]
-        self.decisions = []  # type: List[Decision]
+        self.changes: "List[ChangeResult]" = []
+        self.warnings: "List[str]" = []
+        self.decisions: "List[Decision]" = []
         self.wants_reboot = False
-        self.trace = None  # type: Optional[str]
+        self.trace: "Optional[str]" = None
 
     def as_data(self) -> "Dict[str, Any]":
         """The same as JSON data, for the status."""

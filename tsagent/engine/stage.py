@@ -16,7 +16,11 @@ MAX_WORKERS = 4
 
 
 def run_stage(
-    graph: "Graph", failed_before: "Set[str]", work: "Work", skip: "Callable[[str, str], ModuleResult]", workers: int
+    graph: "Graph",
+    failed_before: "Set[str]",
+    work: "Work",
+    skip: "Callable[[str, str], ModuleResult]",
+    workers: int,
 ) -> "List[ModuleResult]":
     """Run every module of the graph and return how each ended.
 
@@ -25,7 +29,7 @@ def run_stage(
     run beside it, so a single worker makes no thread at all.
     """
     waiting = {name: set(waits) for name, waits in graph.waits.items()}
-    ended = {}  # type: Dict[str, ModuleResult]
+    ended: "Dict[str, ModuleResult]" = {}
     pool = _Pool(work, min(max(workers, 1), MAX_WORKERS))
     lost = set(failed_before)
     try:
@@ -73,10 +77,10 @@ class _Pool:
     def __init__(self, work: "Work", size: int) -> None:
         self._work = work
         self._size = size
-        self.running = {}  # type: Dict[str, List[str]]
-        self._finished = []  # type: List[ModuleResult]
-        self._error = None  # type: Optional[BaseException]
-        self._condition = None  # type: Optional[threading.Condition]
+        self.running: "Dict[str, List[str]]" = {}
+        self._finished: "List[ModuleResult]" = []
+        self._error: "Optional[BaseException]" = None
+        self._condition: "Optional[threading.Condition]" = None
 
     def full(self) -> bool:
         return len(self.running) >= self._size
@@ -102,10 +106,10 @@ class _Pool:
 
     def _run(self, name: str) -> None:
         result = None
-        error = None  # type: Optional[BaseException]
+        error: "Optional[BaseException]" = None
         try:
             result = self._work(name)
-        except BaseException as caught:  # handed to the caller's thread, whatever it is
+        except BaseException as caught:  # noqa: BLE001 (handed to the caller's thread)
             error = caught
         assert self._condition is not None
         with self._condition:

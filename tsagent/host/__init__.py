@@ -41,9 +41,9 @@ class Host:
         self.disk = os.path.abspath(disk) if disk else None
         self.runner = runner or Runner()
         self.clock = clock or Clock()
-        self.facts = None  # type: Optional[Facts]  # set by whoever starts a run
+        self.facts: "Optional[Facts]" = None  # set by whoever starts a run
         self.instance_dir = "/var/lib/tsagent/instances/pending"  # private to the instance, in the root
-        self._deadline = None  # type: Optional[float]
+        self._deadline: "Optional[float]" = None
 
     def limited(self, seconds: float) -> "Host":
         """The same host, whose tools must end within `seconds` from now; 0 is no limit."""

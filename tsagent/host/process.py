@@ -13,7 +13,7 @@ from tsagent.errors import AgentError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
-    from typing import Dict, List, Optional, Sequence
+    from typing import Dict, Optional, Sequence
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL

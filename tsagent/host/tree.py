@@ -10,6 +10,17 @@ import os
 import stat as stat_module
 
 from tsagent.errors import AgentError
+from tsagent.host.descriptors import (
+    CHUNK,
+    copy_attributes,
+    create_fresh,
+    own,
+    read_all,
+    read_attributes,
+    remove_directory,
+    write_all,
+    write_in_place,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +31,6 @@ _LINK_LIMIT = 40  # as Linux: MAXSYMLINKS
 _NAME_LIMIT = 255  # NAME_MAX of every file system the distributions ship
 _TEMP_SUFFIX = ".tsagent-new"
 _OPEN_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CHUNK = 1 << 20
 
 
 class _Place:
@@ -63,7 +73,7 @@ class Tree:
     def __init__(self, root: str = "/") -> None:
         self.root = os.path.realpath(root)
         self.live = self.root == "/"
-        self._unsynced = set()  # type: Set[str]
+        self._unsynced: "Set[str]" = set()
 
     def __repr__(self) -> str:
         return "Tree(%r)" % self.root
@@ -74,7 +84,7 @@ class Tree:
         """Resolve `path`; `create` is the mode in which missing parent directories are made."""
         pending = _components(path)
         fds = [os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
-        names = []  # type: List[str]
+        names: "List[str]" = []
         links = 0
         try:
             while pending:
@@ -144,14 +154,14 @@ class Tree:
             with self._place(path) as place:
                 descriptor = os.open(place.name, flags | os.O_NOFOLLOW, dir_fd=place.descriptor)
         try:
-            return _read_all(descriptor, path, limit)
+            return read_all(descriptor, path, limit)
         finally:
             os.close(descriptor)
 
     def text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
         """The content of a small text file, stripped; `default` where it cannot be read."""
         try:
-            data = self.read(path, _CHUNK)
+            data = self.read(path, CHUNK)
         except (OSError, AgentError):
             return default
         return data.decode("utf-8", "replace").strip()
@@ -224,7 +234,7 @@ class Tree:
         Returns "replaced", or "in place" where the target is a mount point and cannot be renamed over.
         """
         with self._place(path, create=0o755) as place:
-            before = None  # type: Optional[os.stat_result]
+            before: "Optional[os.stat_result]" = None
             try:
                 before = place.stat()
             except FileNotFoundError:
@@ -235,13 +245,13 @@ class Tree:
             if mode is None:
                 mode = stat_module.S_IMODE(before.st_mode) if before else 0o644
             temporary = _temporary_name(place.name)
-            descriptor = _create_fresh(temporary, place.descriptor)
+            descriptor = create_fresh(temporary, place.descriptor)
             try:
                 try:
-                    _write_all(descriptor, data)
+                    write_all(descriptor, data)
                     if before is not None:
-                        _copy_attributes(place, descriptor)
-                    _own(descriptor, before, uid, gid)
+                        copy_attributes(place.descriptor, place.name, descriptor)
+                    own(descriptor, before, uid, gid)
                     os.fchmod(descriptor, mode)
                     if sync:
                         os.fsync(descriptor)
@@ -252,7 +262,7 @@ class Tree:
                 os.unlink(temporary, dir_fd=place.descriptor)
                 if not isinstance(error, OSError) or error.errno != errno.EBUSY:
                     raise
-                _write_in_place(place, data, mode, uid, gid)
+                write_in_place(place.descriptor, place.name, data, mode, uid, gid)
                 return "in place"
             if sync:
                 self._unsynced.add("/" + "/".join(place.parents))
@@ -264,7 +274,7 @@ class Tree:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(place.name, flags, mode, dir_fd=place.descriptor)
         try:
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
         finally:
             os.close(descriptor)
 
@@ -272,9 +282,7 @@ class Tree:
         """A descriptor for `path`, links resolved inside the root; the caller closes it."""
         create = 0o755 if flags & os.O_CREAT else None
         with self._place(path, create=create) as place:
-            return os.open(
-                place.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=place.descriptor
-            )
+            return os.open(place.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=place.descriptor)
 
     def mkdir(
         self,
@@ -288,7 +296,9 @@ class Tree:
             if place.name != ".":
                 try:
                     # Owned by nobody else until it has its owner: 0700 first when it changes hands.
-                    os.mkdir(place.name, mode if uid is None and gid is None else 0o700, dir_fd=place.descriptor)
+                    os.mkdir(
+                        place.name, mode if uid is None and gid is None else 0o700, dir_fd=place.descriptor
+                    )
                 except FileExistsError:
                     if not stat_module.S_ISDIR(place.stat().st_mode):
                         raise
@@ -296,7 +306,7 @@ class Tree:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(place.name, flags, dir_fd=place.descriptor)
             try:
-                _own(descriptor, os.fstat(descriptor), uid, gid)
+                own(descriptor, os.fstat(descriptor), uid, gid)
                 if stat_module.S_IMODE(os.fstat(descriptor).st_mode) != mode:
                     os.fchmod(descriptor, mode)
             finally:
@@ -354,7 +364,7 @@ class Tree:
             self.unlink(path, missing_ok=True)
             return
         with self._place(path, follow=False) as place:
-            _remove_directory(place.descriptor, place.name)
+            remove_directory(place.descriptor, place.name)
             self._unsynced.add("/" + "/".join(place.parents))
 
     def walk(self, path: str) -> "Iterator[Tuple[str, os.stat_result]]":
@@ -364,8 +374,7 @@ class Tree:
             status = self.lstat(child)
             yield child, status
             if stat_module.S_ISDIR(status.st_mode):
-                for item in self.walk(child):
-                    yield item
+                yield from self.walk(child)
 
     def flush(self) -> None:
         """Make names durable: fsync each directory changed since the last call."""
@@ -384,7 +393,7 @@ class Tree:
         """Extended attributes of a file, links followed; none where they are not supported."""
         descriptor = self.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            return _read_attributes(descriptor)
+            return read_attributes(descriptor)
         finally:
             os.close(descriptor)
 
@@ -411,103 +420,3 @@ def _temporary_name(name: str) -> str:
     """One fixed name a target: a run that was cut off leaves at most one, and the next one reuses it."""
     room = _NAME_LIMIT - len(_TEMP_SUFFIX) - 1
     return "." + os.fsdecode(os.fsencode(name)[:room]) + _TEMP_SUFFIX
-
-
-def _create_fresh(name: str, directory: int) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        return os.open(name, flags, 0o600, dir_fd=directory)
-    except FileExistsError:
-        os.unlink(name, dir_fd=directory)  # left by a run that was cut off
-        return os.open(name, flags, 0o600, dir_fd=directory)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _read_all(descriptor: int, path: str, limit: "Optional[int]") -> bytes:
-    parts = []
-    size = 0
-    while True:
-        part = os.read(descriptor, _CHUNK if limit is None else min(_CHUNK, limit + 1 - size))
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
-        if limit is not None and size > limit:
-            raise AgentError("%s is larger than %d bytes" % (path, limit), code="file-too-large")
-
-
-def _own(
-    descriptor: int, before: "Optional[os.stat_result]", uid: "Optional[int]", gid: "Optional[int]"
-) -> None:
-    """Give an open file its owner: the one named, else that of the file it replaces."""
-    now = os.fstat(descriptor)
-    if uid is None:
-        uid = before.st_uid if before else now.st_uid
-    if gid is None:
-        gid = before.st_gid if before else now.st_gid
-    if (uid, gid) != (now.st_uid, now.st_gid):
-        os.fchown(descriptor, uid, gid)
-
-
-def _read_attributes(descriptor: int) -> "Dict[str, bytes]":
-    try:
-        return {name: os.getxattr(descriptor, name) for name in os.listxattr(descriptor)}
-    except OSError as error:
-        if error.errno in (errno.ENOTSUP, errno.ENODATA):
-            return {}
-        raise
-
-
-def _copy_attributes(place: _Place, descriptor: int) -> None:
-    """Carry ACL, extended attributes and the security label over to the file that replaces another."""
-    old = os.open(
-        place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place.descriptor
-    )
-    try:
-        attributes = _read_attributes(old)
-    finally:
-        os.close(old)
-    for name, value in attributes.items():
-        try:
-            os.setxattr(descriptor, name, value)
-        except OSError as error:
-            # The integrity subsystem writes its own; nobody else may.
-            if error.errno != errno.ENOTSUP and name not in ("security.ima", "security.evm"):
-                raise
-
-
-def _write_in_place(
-    place: _Place, data: bytes, mode: int, uid: "Optional[int]", gid: "Optional[int]"
-) -> None:
-    descriptor = os.open(
-        place.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.descriptor
-    )
-    try:
-        _own(descriptor, os.fstat(descriptor), uid, gid)
-        os.fchmod(descriptor, mode)
-        os.ftruncate(descriptor, 0)
-        _write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_directory(parent: int, name: str) -> None:
-    descriptor = os.open(
-        name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent
-    )
-    try:
-        for child in os.listdir(descriptor):
-            status = os.stat(child, dir_fd=descriptor, follow_symlinks=False)
-            if stat_module.S_ISDIR(status.st_mode):
-                _remove_directory(descriptor, child)
-            else:
-                os.unlink(child, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
-    os.rmdir(name, dir_fd=parent)

@@ -71,10 +71,10 @@ class Context:
         self.commands = commands
         self.disk = disk
         self.live = root.live
-        self.reads = []  # type: List[str]
-        self.warnings = []  # type: List[str]
-        self.decisions = []  # type: List[Decision]
-        self.reason = None  # type: Optional[str]
+        self.reads: "List[str]" = []
+        self.warnings: "List[str]" = []
+        self.decisions: "List[Decision]" = []
+        self.reason: "Optional[str]" = None
         self._root = root
         self._hardware = hardware
 

@@ -80,11 +80,9 @@ def load_schema(root: "Tree", path: str, shipped: bool) -> "Any":
         raise AgentError("%s: %s" % (path, error.strerror), code="bad-schema") from None
 
 
-
-
 def _candidates(root: "Tree", shipped: str) -> "Tuple[List[Any], List[str], List[str]]":
-    chosen = {}  # type: Dict[str, Any]
-    problems = []  # type: List[str]
+    chosen: "Dict[str, Any]" = {}
+    problems: "List[str]" = []
     masked = set()
     for name in sorted(os.listdir(os.path.join(shipped, "modules"))):
         found = _module_file(os.path.join(shipped, "modules"), name, os.path.isfile)

@@ -40,23 +40,23 @@ class ModuleInfo:
     )
 
     def __init__(self, data: "Dict[str, Any]") -> None:
-        self.name = data["name"]  # type: str
-        self.path = data["path"]  # type: str
-        self.schema_path = data["schema_path"]  # type: str
-        self.directory = data["directory"]  # type: str
-        self.shipped = data["shipped"]  # type: bool
-        self.title = data["title"]  # type: str
-        self.stage = data["stage"]  # type: str
-        self.after = data["after"]  # type: List[str]
-        self.requires = data["requires"]  # type: List[str]
-        self.provides = data["provides"]  # type: List[str]
-        self.locks = data["locks"]  # type: List[str]
-        self.frequency = data["frequency"]  # type: str
-        self.time_limit = data["time_limit"]  # type: float
-        self.keys = data["keys"]  # type: List[str]
-        self.only_with_keys = data["only_with_keys"]  # type: bool
-        self.provisional = data["provisional"]  # type: bool
-        self.section = data["section"]  # type: bool
+        self.name: "str" = data["name"]
+        self.path: "str" = data["path"]
+        self.schema_path: "str" = data["schema_path"]
+        self.directory: "str" = data["directory"]
+        self.shipped: "bool" = data["shipped"]
+        self.title: "str" = data["title"]
+        self.stage: "str" = data["stage"]
+        self.after: "List[str]" = data["after"]
+        self.requires: "List[str]" = data["requires"]
+        self.provides: "List[str]" = data["provides"]
+        self.locks: "List[str]" = data["locks"]
+        self.frequency: "str" = data["frequency"]
+        self.time_limit: "float" = data["time_limit"]
+        self.keys: "List[str]" = data["keys"]
+        self.only_with_keys: "bool" = data["only_with_keys"]
+        self.provisional: "bool" = data["provisional"]
+        self.section: "bool" = data["section"]
 
     def as_data(self) -> "Dict[str, Any]":
         """The same as JSON data, for the cache."""

@@ -48,8 +48,8 @@ class Report(Sink):
     """Passes everything on to its sinks, and knows what must never be shown."""
 
     def __init__(self, sinks: "Iterable[Sink]" = ()) -> None:
-        self.sinks = list(sinks)  # type: List[Sink]
-        self._secrets = []  # type: List[str]
+        self.sinks: "List[Sink]" = list(sinks)
+        self._secrets: "List[str]" = []
         self.started = time.monotonic()
 
     def secrets(self, values: "Iterable[str]") -> None:

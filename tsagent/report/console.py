@@ -71,8 +71,8 @@ class Terminal(Plain):
 
         super().__init__(stream)
         self._lock = threading.Lock()
-        self._doing = {}  # type: Dict[str, Any]
-        self._thread = None  # type: Optional[threading.Thread]
+        self._doing: "Dict[str, Any]" = {}
+        self._thread: "Optional[threading.Thread]" = None
         self._stop = threading.Event()
 
     def write(self, text: str, error: bool = False) -> None:

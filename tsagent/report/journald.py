@@ -21,7 +21,7 @@ class JournalD(Sink):
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
-        self._socket = None  # type: Optional[socket.socket]
+        self._socket: "Optional[socket.socket]" = None
 
     def stage(self, stage: str) -> None:
         self._send("info", "stage " + stage, {"STAGE": stage})

@@ -19,7 +19,7 @@ class LogFile(Sink):
 
     def __init__(self, tree: "Tree") -> None:
         self._tree = tree
-        self._descriptor = None  # type: Optional[int]
+        self._descriptor: "Optional[int]" = None
 
     def stage(self, stage: str) -> None:
         self.message(INFO, "stage %s" % stage)

@@ -28,9 +28,9 @@ class Recognition:
     def __init__(self, choice: "select.Choice", adopted: bool) -> None:
         self.choice = choice
         self.adopted = adopted
-        self.identity = None  # type: Optional[Identity]
-        self.data = None  # type: Optional[SourceData]
-        self.url = None  # type: Optional[str]
+        self.identity: "Optional[Identity]" = None
+        self.data: "Optional[SourceData]" = None
+        self.url: "Optional[str]" = None
         self.known = False
 
 
@@ -83,9 +83,7 @@ def _known(answer: Recognition, cached: Identity) -> Recognition:
     return answer
 
 
-def _told(
-    answer: Recognition, host: "Host", data: "SourceData", cached: "Optional[Identity]"
-) -> Recognition:
+def _told(answer: Recognition, host: "Host", data: "SourceData", cached: "Optional[Identity]") -> Recognition:
     """A source has spoken: the same instance as before, or a new one."""
     machine = read_machine(host)
     same = cached is not None and cached.instance_id == data.instance_id

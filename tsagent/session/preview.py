@@ -27,9 +27,9 @@ class Planned:
         self.info = info
         self.state = state
         self.reason = reason
-        self.context = None  # type: Optional[Context]
-        self.changes = []  # type: List[Change]
-        self.error = None  # type: Optional[AgentError]
+        self.context: "Optional[Context]" = None
+        self.changes: "List[Change]" = []
+        self.error: "Optional[AgentError]" = None
 
 
 class Preview:
@@ -39,8 +39,8 @@ class Preview:
         self.host = host
         self.report = Report()
         self.session = Session(host, options, self.report, readonly=True)
-        self.errors = []  # type: List[AgentError]
-        self.modules = []  # type: List[Planned]
+        self.errors: "List[AgentError]" = []
+        self.modules: "List[Planned]" = []
         why_off = off(host)
         if why_off is not None:
             self.session.problems.append("disabled: %s" % why_off)
@@ -111,7 +111,10 @@ def preview(host: "Host", options: "Options") -> "Dict[str, Any]":
         "instance_id": look.session.instance_id,
         "source": identity.source if identity is not None else None,
         "pending": sum(
-            1 for module in modules for change in module["changes"] if change["state"] in ("differs", "unknown")
+            1
+            for module in modules
+            for change in module["changes"]
+            if change["state"] in ("differs", "unknown")
         ),
         "modules": modules,
         "warnings": [redact(text) for text in look.session.warnings()],
@@ -174,7 +177,7 @@ def _diff(look: Preview, change: "Change") -> "List[str]":
 
 def _ordered(graph: Graph) -> "List[str]":
     """Module names in an order in which they could run."""
-    order = []  # type: List[str]
+    order: "List[str]" = []
     waiting = {name: set(waits) for name, waits in graph.waits.items()}
     while waiting:
         ready = sorted(name for name, waits in waiting.items() if not waits - set(order))

@@ -51,8 +51,8 @@ class _Run:
         self.options = options
         self.report = report
         self.status = status
-        self.results = []  # type: List[ModuleResult]
-        self.failed = set()  # type: Set[str]
+        self.results: "List[ModuleResult]" = []
+        self.failed: "Set[str]" = set()
 
     def go(self) -> int:
         self.status.data["pid"] = os.getpid()

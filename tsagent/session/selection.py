@@ -50,7 +50,9 @@ def _remembered(info: "ModuleInfo", journal: "Journal") -> "Optional[Verdict]":
     record = journal.modules.get(info.name)
     if record is None:
         return None
-    when = {"always": "in this boot", "instance": "for this instance", "once": "once, as asked"}[info.frequency]
+    when = {"always": "in this boot", "instance": "for this instance", "once": "once, as asked"}[
+        info.frequency
+    ]
     if record.state in (results.DONE, results.NOTHING):
         return Verdict(False, record.state, record.reason or "done " + when)
     if record.state == results.ADOPTED:

@@ -15,7 +15,7 @@ from tsagent.state.snapshot import Snapshot, publish, read_snapshot, write_snaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Dict, List, Optional
 
     from tsagent.host import Host
     from tsagent.registry.context import Context
@@ -52,9 +52,9 @@ class Session:
         host.facts = self.facts
         self.boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
         self.recognition = instance_room.recognise(host, self.config, options, self.facts)
-        self.snapshot = None  # type: Optional[Snapshot]
+        self.snapshot: "Optional[Snapshot]" = None
         self._asked = False
-        self._journals = {}  # type: Dict[str, Journal]
+        self._journals: "Dict[str, Journal]" = {}
         if self.recognition.identity is not None:
             self._establish()
 
@@ -160,9 +160,7 @@ class Session:
     def judge(self, info: "ModuleInfo") -> Verdict:
         """Whether a module is due now."""
         config = self.snapshot.config if self.snapshot is not None else {}
-        return judge(
-            info, self.journal(info), config, self.off, self.recognition.adopted, self.provisional
-        )
+        return judge(info, self.journal(info), config, self.off, self.recognition.adopted, self.provisional)
 
     def upto(self, stage: str) -> "List[ModuleInfo]":
         """The modules of a stage and of those before it, in a steady order.

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
     from tsagent.userdata.settings import Settings
 
 
-def layer_of_defaults(config: "Config", modules: "Dict[str, ModuleInfo]") -> "Tuple[Dict[str, Any], List[str]]":
+def layer_of_defaults(
+    config: "Config", modules: "Dict[str, ModuleInfo]"
+) -> "Tuple[Dict[str, Any], List[str]]":
     """The image's `defaults` as top-level keys, and what in them fits no module.
 
     A module with a section of its own name takes its defaults as that section; any other takes them as
     values of its keys.
     """
-    layer = {}  # type: Dict[str, Any]
+    layer: "Dict[str, Any]" = {}
     problems = []
     for name, values in config.defaults.items():
         info = modules.get(name)
@@ -59,13 +61,29 @@ def make_settings(
         vendor_data=source.vendor_data,
         vendor_data2=source.vendor_data2,
         defaults=defaults,
-        instance_data=source.metadata,
+        instance_data=_instance_data(source),
         allow_part_handlers=config.allow_part_handlers,
     )
     origins = settings.origins
     settings.config, found = accept(settings.config, settings.marks or origins, load_schemas(host, modules))
     warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in found]
     return settings, warnings
+
+
+def _instance_data(source: "SourceData") -> "Dict[str, Any]":
+    """What templates may name: cloud-init's `v1` and `ds` beside our own names."""
+    meta = source.metadata
+    version1 = {
+        "cloud_name": "tencentcloud",
+        "platform": source.source,
+        "instance_id": source.instance_id,
+        "local_hostname": meta.get("hostname"),
+        "region": meta.get("region"),
+        "availability_zone": meta.get("zone"),
+        "public_ssh_keys": meta.get("public_keys", []),
+    }
+    raw = source.sensitive.get("meta_data", meta)
+    return dict(meta, v1=version1, ds={"meta_data": raw})
 
 
 def secret_values(host: "Host", modules: "Dict[str, ModuleInfo]", config: "Dict[str, Any]") -> "List[str]":

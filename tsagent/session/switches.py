@@ -24,7 +24,7 @@ def off(host: "Host") -> "Optional[str]":
 
 def skipped_modules(host: "Host") -> "Set[str]":
     """Modules named by `tsagent.skip=MODULE,...` on the kernel command line."""
-    names = set()  # type: Set[str]
+    names: "Set[str]" = set()
     for word in _words(host):
         if word.startswith("tsagent.skip="):
             names.update(name for name in word.split("=", 1)[1].split(",") if name)

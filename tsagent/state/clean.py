@@ -17,7 +17,7 @@ def clean(tree: "Tree", logs: bool = False, machine_id: bool = False) -> "List[s
 
     `logs` removes the logs too. `machine_id` makes the next boot choose a new machine-id.
     """
-    left = []  # type: List[str]
+    left: "List[str]" = []
     doomed = ["%s/%s" % (paths.STATE, name) for name in tree.listdir(paths.STATE) if name != "clean"]
     doomed += ["%s/%s" % (paths.RUN, name) for name in tree.listdir(paths.RUN) if name != "lock"]
     doomed += SEEDS

@@ -20,12 +20,12 @@ class Config:
     """The configuration in force, every key with its default, and what was wrong with the files."""
 
     def __init__(self, data: "Dict[str, Any]", problems: "List[str]") -> None:
-        self.sources = data.get("sources", list(SOURCES))  # type: List[str]
+        self.sources: "List[str]" = data.get("sources", list(SOURCES))
         modules = data.get("modules", {})
-        self.disabled = modules.get("disabled", [])  # type: List[str]
-        self.defaults = data.get("defaults", {})  # type: Dict[str, Any]
-        self.cloud_init = data.get("cloud_init", "yield")  # type: str
-        self.allow_part_handlers = data.get("allow_part_handlers", False)  # type: bool
+        self.disabled: "List[str]" = modules.get("disabled", [])
+        self.defaults: "Dict[str, Any]" = data.get("defaults", {})
+        self.cloud_init: "str" = data.get("cloud_init", "yield")
+        self.allow_part_handlers: "bool" = data.get("allow_part_handlers", False)
         self.proxy = data.get("proxy")
         self.network = data.get("network")
         self.imds_deadline = float(data.get("imds_deadline", IMDS_DEADLINE))
@@ -56,8 +56,8 @@ def load_config(tree: "Tree", use_cache: bool = True) -> Config:
 def _parse(tree: "Tree", files: "List[str]") -> "Dict[str, Any]":
     from tsagent.userdata.yamlfile import load_yaml
 
-    config = {}  # type: Dict[str, Any]
-    problems = []  # type: List[str]
+    config: "Dict[str, Any]" = {}
+    problems: "List[str]" = []
     for path in files:
         try:
             document = load_yaml(tree.read(path, _LIMIT), path)
@@ -73,7 +73,7 @@ def _parse(tree: "Tree", files: "List[str]") -> "Dict[str, Any]":
         for key, value in document.value.items():
             wrong = _check(key, value)
             if wrong:
-                line, column = document.marks.get("/%s" % key, (1, 1))
+                line, column = document.marks.get("/%s" % key) or (1, 1)
                 problems.append("%s:%d:%d: error: %s: %s" % (path, line, column, key, wrong))
             elif key == "defaults":
                 merged = config.setdefault("defaults", {})

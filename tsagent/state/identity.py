@@ -41,13 +41,13 @@ class Identity:
     """The instance this root last ran as. `adopted`: it was in use before the agent came."""
 
     def __init__(self, data: "Dict[str, Any]") -> None:
-        self.instance_id = data["instance_id"]  # type: str
-        self.source = data["source"]  # type: str
-        self.origin = data.get("origin", "")  # type: str
-        self.uuid = data.get("uuid")  # type: Optional[str]
-        self.machine_id = data.get("machine_id")  # type: Optional[str]
+        self.instance_id: "str" = data["instance_id"]
+        self.source: "str" = data["source"]
+        self.origin: "str" = data.get("origin", "")
+        self.uuid: "Optional[str]" = data.get("uuid")
+        self.machine_id: "Optional[str]" = data.get("machine_id")
         self.fingerprint = data.get("fingerprint")
-        self.adopted = data.get("adopted", False)  # type: bool
+        self.adopted: "bool" = data.get("adopted", False)
 
     def matches(self, machine: Machine) -> bool:
         """Whether this machine is the one the identity was taken on.

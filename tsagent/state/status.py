@@ -75,9 +75,7 @@ class Status:
 
     def knows(self, name: str) -> bool:
         """Whether a module has ended in this boot already; one that still waits has not."""
-        return any(
-            item["name"] == name and item["state"] != results.PENDING for item in self.data["modules"]
-        )
+        return any(item["name"] == name and item["state"] != results.PENDING for item in self.data["modules"])
 
     def module(self, result: "ModuleResult") -> None:
         """How a module stands, replacing what was known of it."""

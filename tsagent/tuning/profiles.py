@@ -83,9 +83,9 @@ def profile_keys(
     A section for another processor architecture does not count; one with any other condition does, since
     it is the profile's to decide.
     """
-    keys = {}  # type: Dict[str, str]
+    keys: "Dict[str, str]" = {}
     for name in profile.split():
-        seen = set()  # type: Set[str]
+        seen: "Set[str]" = set()
         for path, sections in _chain(read, exists, name, seen, 0):
             _collect(path, sections, keys, architecture)
     for key, path in list(keys.items()):
@@ -136,8 +136,8 @@ def _collect(
 
 def _sections(text: str) -> "Dict[str, Dict[str, str]]":
     """The sections of a tuned.conf; a section without a type is of the plugin it is named after."""
-    sections = {}  # type: Dict[str, Dict[str, str]]
-    current = {}  # type: Dict[str, str]
+    sections: "Dict[str, Dict[str, str]]" = {}
+    current: "Dict[str, str]" = {}
     for line in text.splitlines():
         line = line.strip()
         if line.startswith("[") and line.endswith("]"):

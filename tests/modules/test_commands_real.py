@@ -1,6 +1,7 @@
 """The user's commands for real: /bin/sh on this machine, dash and bash as /bin/sh of a chroot."""
 
 import glob
+import json
 import os
 import shutil
 import signal
@@ -9,10 +10,11 @@ import sys
 import threading
 import time
 
+import jsonschema
 import pytest
 
 from tsagent.changes.base import CONVERGED, DIFFERS, Probe
-from tsagent.changes.commands import RunTool, UserScript, interpreter, shown
+from tsagent.changes.commands import RunTool, UserCommand, UserScript, interpreter, shown
 from tsagent.errors import AgentError
 from tsagent.host import CommandFailed, Host, Interrupted
 from tsagent.registry.context import Context
@@ -394,3 +396,27 @@ def wait_for(condition, limit=30.0):
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "value, runcmd, bootcmd",
+    [
+        ([["echo", "bye"], ["echo", "bye"]], True, True),
+        (["echo bye", "echo bye", ["ls", "-l", "/"]], True, True),
+        (["true", None], True, False),
+        (1, False, False),
+        ([], False, False),
+        (["ls /", 20, ["wget", "http://stuff/blah"], {"a": "n"}], False, False),
+        ([["sleep", 1]], False, False),
+    ],
+)
+def test_schemas(value, runcmd, bootcmd, checkout):
+    for name, key, valid in (("commands", "runcmd", runcmd), ("bootcmd", "bootcmd", bootcmd)):
+        with open("%s/schemas/%s.json" % (checkout, name), encoding="utf-8") as stream:
+            schema = json.load(stream)
+        assert jsonschema.Draft4Validator(schema).is_valid({key: value}) is valid
+
+
+def test_the_instance_id_is_known_without_metadata(host):
+    UserCommand("bootcmd", 0, "echo id=$INSTANCE_ID", env={"INSTANCE_ID": ""}).apply(host)
+    assert output(host).endswith(b"id=i-1\n")

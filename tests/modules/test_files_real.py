@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 
+import jsonschema
 import pytest
 
 from tsagent.changes.base import CONVERGED, DIFFERS
@@ -100,16 +101,21 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def test_twenty_gigabytes_of_zeros(checkout):
     out = subprocess.check_output([sys.executable, "-c", BOMB, checkout]).decode().splitlines()
-    assert out[0] == "['write_file', 'verify'] 21 content-too-large"
+    assert out[0] == "['write_file', 'unusable_entry'] 21 content-too-large"
     assert int(out[1]) < 200 << 10  # KiB
 
 
 def test_the_limit_is_on_all_files_together():
     entries = [{"path": "/%d" % n, "content": "x" * 40} for n in range(4)]
     changes = list(plan_entries(entries, False, print, total=100))
-    assert [change.type for change in changes] == ["write_file", "write_file", "verify", "verify"]
+    assert [change.type for change in changes] == [
+        "write_file",
+        "write_file",
+        "unusable_entry",
+        "unusable_entry",
+    ]
     assert [change.type for change in plan_entries([{"path": "/", "content": ""}], False, print)] == [
-        "verify"
+        "unusable_entry"
     ]
 
 
@@ -216,3 +222,27 @@ def test_bad_permissions(value):
 def test_a_raw_deflate_stream_is_not_gzip():
     with pytest.raises(AgentError, match="not gzip"):
         decode(zlib.compress(b"x"), "gz")
+
+
+@pytest.mark.parametrize(
+    "config, valid",
+    [
+        ([{"path": "/a"}], True),
+        ([{"path": "/a", "content": "x", "encoding": "gz+b64", "owner": "a:b", "permissions": "0644"}], True),
+        ([{"path": "/a", "append": False, "defer": True, "encoding": "text/plain"}], True),
+        ([{"path": "/a", "source": {"uri": "http://x/", "headers": {"A": "b"}}}], True),
+        (1, False),
+        ([], False),
+        ([{}], False),
+        ([{"path": "/a", "bogus": True}], False),
+        ([{"path": "/a", "encoding": "g"}], False),
+        ([{"path": "/a", "permissions": 420}], False),
+        ([{"path": "/a", "append": "yes"}], False),
+        ([{"path": "/a", "source": {"headers": {}}}], False),
+        ([{"path": "/a", "source": {"uri": "http://x/", "headers": {"A": 1}}}], False),
+    ],
+)
+def test_schema(config, valid, checkout):
+    with open(checkout + "/schemas/files.json", encoding="utf-8") as stream:
+        schema = json.load(stream)
+    assert jsonschema.Draft4Validator(schema).is_valid({"write_files": config}) is valid

@@ -1,6 +1,6 @@
 """Packages for real: dnf, rpm and createrepo_c with a repository of files, installed into a scratch root."""
 
-import fcntl
+import json
 import os
 import shutil
 import signal
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import jsonschema
 import pytest
 
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN
@@ -285,19 +286,14 @@ def test_apt_waits_for_its_locks(scratch_root):
     host.root.write_atomic("/var/lib/dpkg/lock-frontend", b"")
     PackageManager(host, "apt").wait_for_others()
     assert host.clock.pauses == 0
-    child = os.fork()
-    if child == 0:
-        descriptor = os.open(str(scratch_root / "var/lib/dpkg/lock-frontend"), os.O_RDWR)
-        fcntl.lockf(descriptor, fcntl.LOCK_EX)
-        signal.pause()
-    try:
-        while not PackageManager(host, "apt")._is_locked("/var/lib/dpkg/lock-frontend"):
-            assert os.waitpid(child, os.WNOHANG) == (0, 0)
-        with pytest.raises(AgentError, match="another package manager has held"):
-            PackageManager(host, "apt").wait_for_others()
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    path = str(scratch_root / "var/lib/dpkg/lock-frontend")
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(AgentError, match="another package manager has held"):
+        PackageManager(host, "apt").wait_for_others()
+    holder.communicate()
 
 
 def test_a_restart_that_is_required(host):
@@ -337,3 +333,24 @@ def test_no_manager():
     host = Host("/")
     with pytest.raises(AgentError, match="no package manager is known"):
         PackageManager(host)
+
+
+@pytest.mark.parametrize(
+    "config, valid",
+    [
+        ({"packages": ["a", ["b", "1.0"], {"apt": ["c", ["d", "2"]], "snap": ["e"], "dnf": ["f"]}]}, True),
+        ({"package_update": True, "package_upgrade": False, "package_reboot_if_required": True}, True),
+        ({"apt_update": False, "apt_upgrade": False, "apt_reboot_if_required": False}, True),
+        ({"packages": ["p1", ["p2"]]}, False),
+        ({"packages": ["p1", ["p2", "p3", "p4"]]}, False),
+        ({"packages": []}, False),
+        ({"packages": [{"zypper": ["x"]}]}, False),
+        ({"packages": [{"apt": "x"}]}, False),
+        ({"packages": [1]}, False),
+        ({"package_update": "yes"}, False),
+    ],
+)
+def test_schema(config, valid, checkout):
+    with open(checkout + "/schemas/packages.json", encoding="utf-8") as stream:
+        schema = json.load(stream)
+    assert jsonschema.Draft4Validator(schema).is_valid(config) is valid

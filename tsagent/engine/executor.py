@@ -34,18 +34,17 @@ def plan_module(info: "ModuleInfo", context: "Context", host: "Host") -> "List[C
         changes = [] if answer is None or isinstance(answer, Nothing) else list(answer)
     except AgentError:
         raise
-    except Exception as error:  # a module's own bug stays in its room
-        raise AgentError(
-            "module %s failed to plan: %s at %s" % (info.name, type(error).__name__, _place(error)),
-            "module-bug",
-            "this is a bug of the module; --debug shows the traceback",
-        ) from error
+    except (Exception, SystemExit) as error:  # a module's own bug stays in its room
+        raise _bug("module %s failed to plan" % info.name, error) from error
     for change in changes:
         if not isinstance(change, Change):
             raise AgentError(
                 "module %s yielded a %s, not a change" % (info.name, type(change).__name__), "module-bug"
             )
-    identify(info.name, changes)
+    try:
+        identify(info.name, changes)
+    except Exception as error:  # a change made of values of the wrong types
+        raise _bug("module %s yielded a change that is none" % info.name, error) from error
     return changes
 
 
@@ -56,6 +55,7 @@ class Executor:
         self._host = host
         self._journal = journal
         self._report = report
+        self._trace: "Optional[str]" = None
 
     def run(self, info: "ModuleInfo", context: "Context", result: "ModuleResult") -> None:
         """Plan and apply one module; `result` says how it went. Raises nothing but `Interrupted`."""
@@ -71,13 +71,21 @@ class Executor:
                 for change in changes:
                     change.finish(host)
             self._host.root.flush()
+            self._host.relabel()
         except AgentError as error:
             result.state, result.reason, result.code = results.FAILED, str(error), error.code
             result.trace = _traceback(error)
         except OSError as error:
             result.state, result.code = results.FAILED, "os-error"
             result.reason = "%s: %s" % (error.filename or info.name, error.strerror)
+        except Interrupted:
+            raise
+        except Exception as error:  # a change that cannot even be described
+            wrong = _bug("module %s" % info.name, error)
+            result.state, result.reason, result.code = results.FAILED, str(wrong), wrong.code
+            self._trace = _frames(error)
         finally:
+            result.trace = result.trace or self._trace
             result.warnings = list(context.warnings)
             result.decisions = list(context.decisions)
             result.seconds = clock.monotonic() - result.started
@@ -160,6 +168,12 @@ class Executor:
             self._fail(change, item, error.code, str(error))
         except OSError as error:
             self._fail(change, item, "os-error", _system_error(error))
+        except Interrupted:
+            raise
+        except Exception as error:  # a bug, of the module or ours, ends the change and not the boot
+            wrong = _bug("bug", error)
+            self._trace = _frames(error)
+            self._fail(change, item, wrong.code, str(wrong))
         else:
             item.state = results.APPLIED
             item.note = note or ""
@@ -224,10 +238,17 @@ def _place(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException) -> "Optional[str]":
-    if error.__cause__ is None:
-        return None
+    return _frames(error.__cause__) if error.__cause__ is not None else None
+
+
+def _frames(error: BaseException) -> str:
+    """Frames only: the last line would quote the exception's text, which may hold a value."""
     import traceback
 
-    cause = error.__cause__
-    # Frames only: the last line would quote the exception's text, which may hold a value.
-    return "".join(traceback.format_tb(cause.__traceback__)) + type(cause).__name__
+    return "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__
+
+
+def _bug(what: str, error: BaseException) -> AgentError:
+    """The error of somebody's bug, without the exception's own text."""
+    where = "%s: %s at %s" % (what, type(error).__name__, _place(error))
+    return AgentError(where, "module-bug", "this is a bug of the module; --debug shows the traceback")

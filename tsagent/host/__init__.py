@@ -71,6 +71,18 @@ class Host:
             timeout = left if timeout is None else min(timeout, left)
         return self.runner.run(argv, stdin=stdin, env=env, timeout=timeout, killable=killable)
 
+    def relabel(self) -> None:
+        """Give the files made since the last call the security labels of the policy, where there is one.
+
+        Replaced files keep the label they had; only new ones need the policy's word.
+        """
+        made, self.root.made = self.root.made, []
+        if not made or not self.live or not self.hardware.exists("/sys/fs/selinux/enforce"):
+            return
+        if self.which("restorecon") is not None:
+            for start in range(0, len(made), 100):  # an argument list has its bounds
+                self.check(["restorecon", "-i"] + made[start : start + 100])
+
     def check(
         self,
         argv: "Sequence[str]",

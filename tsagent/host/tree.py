@@ -73,6 +73,7 @@ class Tree:
     def __init__(self, root: str = "/") -> None:
         self.root = os.path.realpath(root)
         self.live = self.root == "/"
+        self.made: "List[str]" = []  # paths that were not there before; see Host.relabel
         self._unsynced: "Set[str]" = set()
 
     def __repr__(self) -> str:
@@ -130,6 +131,7 @@ class Tree:
             os.mkdir(name, create, dir_fd=descriptor)
         except FileExistsError:
             pass  # another worker made it between the two calls
+        self.made.append("/" + "/".join(names + [name]))
         self._unsynced.add("/" + "/".join(names))
         return os.open(name, _OPEN_DIRECTORY, dir_fd=descriptor)
 
@@ -264,6 +266,8 @@ class Tree:
                     raise
                 write_in_place(place.descriptor, place.name, data, mode, uid, gid)
                 return "in place"
+            if before is None:
+                self.made.append(place.path)
             if sync:
                 self._unsynced.add("/" + "/".join(place.parents))
             return "replaced"
@@ -299,6 +303,7 @@ class Tree:
                     os.mkdir(
                         place.name, mode if uid is None and gid is None else 0o700, dir_fd=place.descriptor
                     )
+                    self.made.append(place.path)
                 except FileExistsError:
                     if not stat_module.S_ISDIR(place.stat().st_mode):
                         raise

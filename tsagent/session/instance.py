@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tsagent.sources.data import SourceData
     from tsagent.state.config import Config
 
-PENDING = "pending"  # the directory of work done before the instance is known
-
 
 class Recognition:
     """What is known of the instance so far.
@@ -41,7 +39,7 @@ def recognise(host: "Host", config: "Config", options: "Options", facts: "Facts"
     """
     choice = select.parse_source(options.source, config.sources)
     cached = read_identity(host.root)
-    used = cached is None and not host.root.exists(paths.INSTANCES + "/" + PENDING) and in_use(host.root)
+    used = cached is None and not host.root.exists(paths.PENDING) and in_use(host.root)
     answer = Recognition(choice, bool(used))
     machine = read_machine(host)
     same_machine = cached is not None and cached.matches(machine)

@@ -5,7 +5,6 @@ import os
 from tsagent.engine import results
 from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError
 from tsagent.host.process import Interrupted
-from tsagent.session import instance as instance_room
 from tsagent.session.session import STAGES, Session, skipped
 from tsagent.session.switches import off
 from tsagent.state import paths
@@ -72,6 +71,12 @@ class _Run:
             self.status.warning("cut off by a shutdown")
             self._finish()
             return EXIT_FAILED
+        except AgentError as error:  # a journal that cannot be read
+            self._error(error)
+            self._finish()
+            if self.options.debug:
+                raise
+            return EXIT_FAILED
         finally:
             self.session.close()
         self._settle()
@@ -127,7 +132,7 @@ class _Run:
             self.status.warning(self.report.redact(warning))
         if session.provisional and not session.recognition.adopted:
             self.host.root.mkdir(paths.INSTANCES, 0o700)
-            self.host.root.mkdir(paths.INSTANCES + "/" + instance_room.PENDING, 0o700)
+            self.host.root.mkdir(paths.PENDING, 0o700)
 
     def _run_modules(self, stage: str, due: "List[ModuleInfo]") -> None:
         if not due:

@@ -10,7 +10,7 @@ from tsagent.session.selection import Verdict, judge
 from tsagent.session.switches import skipped_modules
 from tsagent.state import paths
 from tsagent.state.config import load_config
-from tsagent.state.identity import write_identity
+from tsagent.state.identity import settle, write_identity
 from tsagent.state.snapshot import Snapshot, publish, read_snapshot, write_snapshot
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ class Session:
         if not self.readonly:
             if not self.recognition.known:
                 write_identity(root, identity)
-                root.remove_tree(paths.INSTANCES + "/" + instance_room.PENDING)
+            settle(root, identity)
             publish(root, snapshot, identity.instance_id)
         self.host.instance_dir = paths.instance_directory(identity.instance_id)
         self.facts = Facts(self.host.hardware, root, instance_type=snapshot.metadata.get("instance_type"))
@@ -147,7 +147,7 @@ class Session:
         elif info.frequency == "once":
             path = paths.ONCE_JOURNAL
         elif self.provisional:
-            path = paths.INSTANCES + "/" + instance_room.PENDING + "/journal.jsonl"
+            path = paths.PENDING + "/journal.jsonl"
         else:
             path = self.host.instance_dir + "/journal.jsonl"
         if path not in self._journals:

@@ -1,7 +1,7 @@
 """Which instance this is: what was cached, what the machine says, and whether it is in use already."""
 
 from tsagent.state import paths
-from tsagent.state.store import check_format, read_json, write_json
+from tsagent.state.store import read_state, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,18 +79,36 @@ class Identity:
 
 def read_identity(tree: "Tree") -> "Optional[Identity]":
     """The cached identity, or None before the first run."""
-    data = read_json(tree, paths.IDENTITY)
-    if data is None:
-        return None
-    check_format(data, FORMAT, paths.IDENTITY)
-    return Identity(data)
+    found: "Optional[Identity]" = read_state(tree, paths.IDENTITY, FORMAT, _identity)
+    return found
+
+
+def _identity(data: "Dict[str, Any]") -> Identity:
+    identity = Identity(data)
+    if not isinstance(identity.instance_id, str) or not isinstance(identity.source, str):
+        raise TypeError("an identity without a name")
+    return identity
 
 
 def write_identity(tree: "Tree", identity: Identity) -> None:
-    """Remember which instance this is, and point /var/lib/tsagent/instance at its directory."""
+    """Remember which instance this is. `settle` follows, at every run."""
     write_json(tree, paths.IDENTITY, identity.as_data())
+
+
+def settle(tree: "Tree", identity: Identity) -> None:
+    """Make what hangs on the identity agree with it, also when the run that wrote it was cut off.
+
+    The marker of an image goes last of all: until the identity stands, it keeps a machine with host keys
+    of its image from being taken for one in use.
+    """
     target = paths.instance_directory(identity.instance_id)[len(paths.STATE) + 1 :]
-    tree.symlink(target, paths.INSTANCE_LINK)
+    try:
+        current = tree.readlink(paths.INSTANCE_LINK)
+    except OSError:
+        current = ""
+    if current != target:
+        tree.symlink(target, paths.INSTANCE_LINK)
+    tree.remove_tree(paths.PENDING)
     tree.unlink(paths.CLEAN_MARKER, missing_ok=True)
 
 

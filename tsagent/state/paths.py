@@ -9,6 +9,7 @@ CACHE = STATE + "/cache"
 CLEAN_MARKER = STATE + "/clean"  # the next boot is a first boot
 IDENTITY = STATE + "/identity.json"
 INSTANCES = STATE + "/instances"
+PENDING = INSTANCES + "/pending"  # work done before it is known which instance this is
 INSTANCE_LINK = STATE + "/instance"
 BOOT_JOURNAL = STATE + "/boot.jsonl"  # modules that run at every boot
 ONCE_JOURNAL = STATE + "/once.jsonl"  # modules that run once ever

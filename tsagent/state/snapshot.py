@@ -6,7 +6,7 @@ A resume and every later boot work from the snapshot, never from a fresh fetch.
 import json
 
 from tsagent.state import paths
-from tsagent.state.store import check_format, read_json, write_json
+from tsagent.state.store import read_state, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,13 +45,17 @@ class Snapshot:
 def read_snapshot(tree: "Tree", instance_id: str) -> "Optional[Snapshot]":
     """The snapshot of an instance, or None before its first run."""
     path = paths.instance_directory(instance_id) + "/snapshot.json"
-    data = read_json(tree, path)
-    if data is None:
-        return None
-    check_format(data, FORMAT, path)
+    found: "Optional[Snapshot]" = read_state(tree, path, FORMAT, _snapshot)
+    return found
+
+
+def _snapshot(data: "Dict[str, Any]") -> Snapshot:
     from tsagent.userdata.settings import Settings
 
-    return Snapshot(data["source"], Settings.from_json(data["settings"]), data["warnings"])
+    snapshot = Snapshot(data["source"], Settings.from_json(data["settings"]), data["warnings"])
+    if not isinstance(snapshot.source["metadata"], dict) or not isinstance(snapshot.config, dict):
+        raise TypeError("a snapshot without settings")
+    return snapshot
 
 
 def write_snapshot(tree: "Tree", instance_id: str, snapshot: Snapshot, source: "SourceData") -> None:

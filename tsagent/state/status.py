@@ -2,6 +2,7 @@
 
 from tsagent import __version__
 from tsagent.engine import results
+from tsagent.errors import AgentError
 from tsagent.state import paths
 from tsagent.state.store import read_json, write_json
 
@@ -50,7 +51,10 @@ class Status:
     def resumed(cls, host: "Host", boot: "Optional[str]", stage: str) -> "Status":
         """The status of this boot so far, where an earlier stage has written one; else a new one."""
         status = cls(host, boot)
-        previous = read_status(host.root)
+        try:
+            previous = read_status(host.root)
+        except AgentError:
+            previous = None  # torn by a crash; what it told is in the journals
         if stage not in ("local", "all") and previous is not None and previous.get("boot_id") == boot:
             status.data.update(previous)
             status.data["state"] = RUNNING

@@ -17,8 +17,25 @@ def read_json(tree: "Tree", path: str) -> "Optional[Any]":
         return json.loads(tree.read(path).decode("utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AgentError("%s is not JSON" % path, "bad-state", "'tsagent clean' starts anew") from None
+
+
+def read_state(
+    tree: "Tree", path: str, newest: int, make: "Callable[[Dict[str, Any]], Any]"
+) -> "Optional[Any]":
+    """What `make` builds of a state file's object, or None where the file is absent.
+
+    Raises AgentError `bad-state` when it is no such object, `state-too-new` when a newer agent wrote it.
+    """
+    data = read_json(tree, path)
+    if data is None and not tree.exists(path):
+        return None
+    try:
+        check_format(data, newest, path)
+        return make(data)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise AgentError("%s is damaged" % path, "bad-state", "'tsagent clean' starts anew") from None
 
 
 def write_json(tree: "Tree", path: str, value: "Any", mode: int = 0o600, sync: bool = True) -> None:
@@ -37,7 +54,7 @@ def cached(tree: "Tree", path: str, key: "List[Any]", make: "Callable[[], Any]",
         stored = json.loads(tree.read(path).decode("utf-8"))
         if stored["key"] == key:
             return stored["value"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass  # absent, torn or of another version
     value = make()
     if keep:

@@ -89,7 +89,7 @@ class Journal:
                     self._check_format(event)
                 else:
                     self._apply(event)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 raise AgentError(
                     "%s:%d: not a line of a journal" % (self._path, number),
                     "bad-journal",

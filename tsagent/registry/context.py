@@ -126,12 +126,12 @@ class Context:
 
     def nothing(self, reason: str) -> Nothing:
         """Say that there is nothing to do: `return context.nothing("no GPU on the PCI bus")`."""
-        self.reason = reason
-        return Nothing(reason)
+        self.reason = str(reason)
+        return Nothing(self.reason)
 
     def warn(self, message: str) -> None:
         """Report something that is not as it should be; the run is then degraded, not failed."""
-        self.warnings.append(message)
+        self.warnings.append(str(message))
 
     def choose(self, key: str, value: "Any", because: str, facts: "Sequence[str]" = ()) -> "Any":
         """Record why a value was chosen, for `tsagent explain`; returns the value."""

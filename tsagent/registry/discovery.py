@@ -44,21 +44,32 @@ def shipped_directory() -> str:
 def discover(root: "Tree", use_cache: bool = True) -> Discovered:
     """The modules of this root. Reads each schema only when a file changed since the cached answer."""
     shipped = shipped_directory()
-    entries, problems, masked = _candidates(root, shipped)
-    key = [[name, path, schema_path] + stamp for name, path, schema_path, _, _, stamp in entries]
+    candidates, problems, masked = _candidates(root, shipped)
+    key = [
+        [name, path, schema_path] + stamp
+        for several in candidates
+        for name, path, schema_path, _, _, stamp in several
+    ]
     if use_cache:
         cached = _read_cache(root, key)
         if cached is not None:
             return Discovered(cached, problems, masked)
-    modules = {}
+    modules: "Dict[str, ModuleInfo]" = {}
     sound = True
-    for name, path, schema_path, directory, is_shipped, _ in entries:
-        try:
-            schema = load_schema(root, schema_path, is_shipped)
-            modules[name] = read_metadata(name, path, schema_path, directory, is_shipped, schema)
-        except AgentError as error:
-            problems.append(str(error))
-            sound = False
+    for several in candidates:
+        # A pair that cannot be used leaves its place to the one it would have replaced.
+        for name, path, schema_path, directory, is_shipped, _ in reversed(several):
+            try:
+                schema = load_schema(root, schema_path, is_shipped)
+                if not is_shipped:
+                    from tsagent.registry.schemacheck import check_schema
+
+                    check_schema(schema, schema_path)
+                modules[name] = read_metadata(name, path, schema_path, directory, is_shipped, schema)
+                break
+            except AgentError as error:
+                problems.append("module %s refused: %s" % (name, error))
+                sound = False
     if use_cache and sound:
         _write_cache(root, key, modules)
     return Discovered(modules, problems, masked)
@@ -76,6 +87,8 @@ def load_schema(root: "Tree", path: str, shipped: bool) -> "Any":
     except ValueError as error:
         where = "%s:%d:%d" % (path, getattr(error, "lineno", 1), getattr(error, "colno", 1))
         raise AgentError("%s: not JSON" % where, code="bad-schema") from None
+    except RecursionError:
+        raise AgentError("%s: nested too deeply" % path, code="bad-schema") from None
     except OSError as error:
         raise AgentError("%s: %s" % (path, error.strerror), code="bad-schema") from None
 
@@ -90,7 +103,8 @@ def _candidates(root: "Tree", shipped: str) -> "Tuple[List[Any], List[str], List
             continue
         name, path = found
         schema = os.path.join(shipped, "schemas", name + ".json")
-        chosen[name] = (name, path, schema, shipped, True, _stamp(os.stat(path)) + _stamp(os.stat(schema)))
+        stamp = _stamp(os.stat(path)) + _stamp(os.stat(schema))
+        chosen[name] = [(name, path, schema, shipped, True, stamp)]
     for directory in DROP_IN_DIRECTORIES:
         for name in root.listdir(directory + "/modules"):
             found = _module_file(directory + "/modules", name, root.exists)
@@ -113,7 +127,7 @@ def _candidates(root: "Tree", shipped: str) -> "Tuple[List[Any], List[str], List
                 problems.append("module %s refused: %s" % (name, error))
                 continue
             masked.discard(name)
-            chosen[name] = (name, path, schema, directory, False, stamp)
+            chosen.setdefault(name, []).append((name, path, schema, directory, False, stamp))
     return [chosen[name] for name in sorted(chosen)], problems, sorted(masked)
 
 
@@ -162,7 +176,7 @@ def _read_cache(root: "Tree", key: "List[Any]") -> "Optional[Dict[str, ModuleInf
         cached = json.loads(root.read(CACHE).decode("utf-8"))
         if cached["format"] == _CACHE_FORMAT and cached["key"] == key:
             return {item["name"]: ModuleInfo(item) for item in cached["modules"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # absent, torn or another version's: made anew
     return None
 

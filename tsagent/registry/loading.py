@@ -35,7 +35,7 @@ def load_module(info: "ModuleInfo", root: "Tree") -> "Any":
         from importlib.machinery import SourceFileLoader
 
         SourceFileLoader(name, path).exec_module(module)
-    except Exception as error:  # the code is a third party's: anything may come out of it
+    except (Exception, SystemExit) as error:  # the code is a third party's: anything may come out of it
         del sys.modules[name]
         raise AgentError(
             "module %s cannot be loaded: %s: %s" % (info.name, _where(error, path), type(error).__name__),

@@ -165,6 +165,8 @@ def _probe(look: Preview, change: "Change", planned: Planned) -> "Tuple[str, str
         if change.requires:
             return "differs", "known after %s" % change.requires[0].describe()
         return "unknown", str(error)
+    except Exception as error:  # a module's bug: told, and the rest is shown
+        return "unknown", "its look fails: %s" % type(error).__name__
     return probe.state, probe.detail
 
 

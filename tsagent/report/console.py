@@ -42,14 +42,16 @@ class Plain(Sink):
         if change.state in ("already", "before", "skipped"):
             return
         note = " (%s)" % change.note if change.note else ""
-        self.write("    %-11s %s%s [%s]" % (change.state, change.describe, note, _time(change.seconds)))
+        # Several modules may be at work: each line says whose it is.
+        what = "%s: %s%s" % (module.name, change.describe, note)
+        self.write("    %-11s %s [%s]" % (change.state, what, _time(change.seconds)))
 
     def module_finished(self, result: "ModuleResult") -> None:
         mark = self.mark(_MARKS.get(result.state, result.state))
         words = ending(result).split(": ", 1)[1]
         self.write("  %-7s %s: %s [%s]" % (mark, result.name, words, _time(result.seconds)))
         for warning in result.warnings:
-            self.write("    warning: %s" % warning)
+            self.write("    warning: %s: %s" % (result.name, warning))
 
     def message(self, level: str, text: str) -> None:
         if level == "error":

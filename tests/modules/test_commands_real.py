@@ -207,6 +207,16 @@ def test_state_is_private_and_a_new_session_starts_fresh(host):
     assert not host.root.exists(INSTANCE + "/session/runcmd/item")
 
 
+def test_what_is_saved_depends_on_the_items_alone(either):
+    """No process number, time or random number: two runs leave the same bytes."""
+    saved = []
+    for _ in range(2):
+        assert apply_all(either, ["X=1; set -f", "Y=2; false || cd /tmp"]) == [None, None]
+        state = INSTANCE + "/session/runcmd/1/"
+        saved.append([either.root.read(state + name) for name in either.root.listdir(state)])
+    assert saved[0] == saved[1] and len(saved[0]) == 3
+
+
 RESUME = """
 import sys
 sys.path.insert(0, sys.argv[1])

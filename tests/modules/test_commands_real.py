@@ -215,6 +215,7 @@ def test_what_is_saved_depends_on_the_items_alone(either):
         state = INSTANCE + "/session/runcmd/1/"
         saved.append([either.root.read(state + name) for name in either.root.listdir(state)])
     assert saved[0] == saved[1] and len(saved[0]) == 3
+    assert b"PPID=" not in b"".join(saved[0])  # both runs have the same parent here
 
 
 RESUME = """

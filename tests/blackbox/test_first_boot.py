@@ -321,6 +321,35 @@ def test_run_under_the_c_locale_with_an_empty_environment(agent):
     assert (agent.root / "srv").joinpath("caf\u00e9").read_bytes() == "\u00e9\n".encode("utf-8")
 
 
+def test_failed_module_is_tried_again_at_the_next_boot_not_by_the_next_stage(agent):
+    """Three boots at most; each stage of one boot is a process of its own."""
+    code = (
+        "from tsagent.changes import MakeDirectory\ndef plan(context):\n    yield MakeDirectory('/file/x')\n"
+    )
+    agent.drop_in("early", code, stage="local")
+    (agent.root / "file").write_text("in the way")
+    for expected in (1, 2, 3, 3):
+        for stage in ("local", "network", "final"):
+            agent.run("--stage", stage)
+        journal = (agent.root / "var/lib/tsagent/instances/ins-test/journal.jsonl").read_text()
+        assert journal.count('"event": "failed"') == expected
+        assert agent.module("early")["state"] == "failed"
+    os.unlink(str(agent.root / "file"))
+    assert agent.run("--only", "early", "--again").returncode == 0
+    assert (agent.root / "file/x").is_dir()
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_many_modules_at_once_do_not_disturb_each_other(agent, number):
+    for index in range(12):
+        code = (
+            "from tsagent.changes import WriteFile\ndef plan(context):\n    yield WriteFile('/srv/%d', 'x')\n"
+        )
+        agent.drop_in("many%d" % index, code % index)
+    assert agent.run("--workers", "4").returncode == 0
+    assert len(os.listdir(str(agent.root / "srv"))) == 12
+
+
 def names(modules, *states):
     """Module, type and target of every change in one of these states."""
     return {

@@ -299,10 +299,9 @@ class Tree:
         with self._place(path, create=0o755) as place:
             if place.name != ".":
                 try:
-                    # Owned by nobody else until it has its owner: 0700 first when it changes hands.
-                    os.mkdir(
-                        place.name, mode if uid is None and gid is None else 0o700, dir_fd=place.descriptor
-                    )
+                    # Open to nobody until it has its owner; where that is ourselves, at once as it shall be.
+                    ours = uid in (None, os.geteuid()) and gid in (None, os.getegid())
+                    os.mkdir(place.name, mode if ours else 0o700, dir_fd=place.descriptor)
                     self.made.append(place.path)
                 except FileExistsError:
                     if not stat_module.S_ISDIR(place.stat().st_mode):

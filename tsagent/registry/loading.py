@@ -2,6 +2,7 @@
 
 import sys
 import types
+from _thread import allocate_lock
 
 from tsagent.errors import AgentError
 
@@ -13,12 +14,20 @@ if TYPE_CHECKING:
     from tsagent.registry.metadata import ModuleInfo
 
 
+_LOADING = allocate_lock()  # the interpreter's table of modules and its settings are everybody's
+
+
 def load_module(info: "ModuleInfo", root: "Tree") -> "Any":
     """The module's Python module object, loaded from its file.
 
     Drop-ins leave no bytecode beside them. Raises AgentError `module-load` for whatever goes wrong in
     the module's own code, naming its file and line.
     """
+    with _LOADING:
+        return _load(info, root)
+
+
+def _load(info: "ModuleInfo", root: "Tree") -> "Any":
     name = "tsagent_module_" + info.name
     path = info.path if info.shipped else root.host_path(info.path)
     module = types.ModuleType(name)
@@ -27,7 +36,7 @@ def load_module(info: "ModuleInfo", root: "Tree") -> "Any":
         module.__path__ = [path[: -len("/__init__.py")]]
         module.__package__ = name
     before = sys.dont_write_bytecode
-    for other in [known for known in sys.modules if known.startswith(name + ".")]:
+    for other in [known for known in list(sys.modules) if known.startswith(name + ".")]:
         del sys.modules[other]  # parts of another module of this name
     sys.modules[name] = module
     try:

@@ -88,6 +88,7 @@ class _Run:
         started = clock.monotonic()
         self.report.stage(stage)
         self.status.stage(stage, results.RUNNING, started, 0.0)
+        unknown = session.provisional
         if stage != "local" and session.provisional:
             try:
                 session.ask()
@@ -100,6 +101,8 @@ class _Run:
         due = []
         for info in self._candidates(stage):
             verdict = session.judge(info)
+            if verdict.due and self.status.gave_up(info.name) and not (unknown and not session.provisional):
+                continue  # what failed in an earlier stage is tried again at the next boot, not at this one
             if verdict.due:
                 due.append(info)
                 self.status.module(skipped(info, results.PENDING, ""))

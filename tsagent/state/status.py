@@ -81,6 +81,11 @@ class Status:
         """Whether a module has ended in this boot already; one that still waits has not."""
         return any(item["name"] == name and item["state"] != results.PENDING for item in self.data["modules"])
 
+    def gave_up(self, name: str) -> bool:
+        """Whether a module has failed, or could not run, in this boot."""
+        ends = (results.FAILED, results.INTERRUPTED, results.SKIPPED)
+        return any(item["name"] == name and item["state"] in ends for item in self.data["modules"])
+
     def module(self, result: "ModuleResult") -> None:
         """How a module stands, replacing what was known of it."""
         kept = [item for item in self.data["modules"] if item["name"] != result.name]

@@ -235,8 +235,8 @@ def test_facts_schema_names_every_key():
         b"#part-handler\n",
         b"## template: jinja\n#cloud-config\nhostname: {{ nobody }}\n",
         b'#cloud-config-jsonp\n[{"op": "add", "path": "/hostname", "value": "b"}]\n',
-        b"#cloud-config-archive\n- type: text/cloud-boothook\n  content: 'true'\n- type: text/x-shellscript-per-once\n"
-        b"  content: '#!/bin/sh'\n- '#cloud-config\n\n  runcmd: [ls]'\n",
+        b"#cloud-config-archive\n- {type: text/cloud-boothook, content: 'true'}\n- '#cloud-config'\n",
+        b"#cloud-config-archive\n- {type: text/x-shellscript-per-once, content: '#!/bin/sh'}\n",
         b"\x1f\x8bdamaged",
     ],
 )

@@ -105,6 +105,7 @@ TEST = [
     Need("systemctl", "systemd", "systemd", root=True),
     Need("tuned-adm", "tuned", "tuned", root=True, units=["tuned.service"]),
     Need("dbus-daemon", "dbus", "dbus-daemon"),
+    Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]

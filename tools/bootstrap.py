@@ -221,10 +221,10 @@ def install_system(needs):
         say("no enabled repository has: %s. What uses them will fail." % names)
 
 
-def digest(requirements, python):
-    """What an environment was made from."""
-    parts = [python, sys.version]
-    for path in requirements + [os.path.abspath(__file__)]:
+def digest(*paths):
+    """What an environment was made from: this interpreter and these files."""
+    parts = [sys.executable, sys.version]
+    for path in paths:
         with open(os.path.join(CHECKOUT, path), encoding="utf-8") as file:
             parts.append(file.read())
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
@@ -257,7 +257,7 @@ def set_up(profile, venv, requirements):
     """Bring the machine and the environment to what `profile` needs, or return at once if they are there."""
     needs, default = PROFILES[profile]
     requirements = requirements or default
-    wanted = digest(requirements, sys.executable)
+    wanted = digest(os.path.abspath(__file__), *requirements)
     stamp = os.path.join(venv, "ready-" + profile)
     if read_stamp(stamp) == wanted and os.path.exists(os.path.join(venv, "bin", "python")):
         return
@@ -268,7 +268,7 @@ def set_up(profile, venv, requirements):
         fcntl.flock(lock, fcntl.LOCK_EX)
         install_system(needs)
         base = os.path.join(venv, "ready-libraries")
-        base_wanted = digest(requirements[:1], sys.executable)
+        base_wanted = digest(requirements[0])
         fresh = read_stamp(base) != base_wanted or not os.path.exists(os.path.join(venv, "bin", "python"))
         if fresh or requirements[1:]:
             install_libraries(venv, requirements, fresh)

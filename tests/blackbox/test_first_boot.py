@@ -321,6 +321,30 @@ def test_run_under_the_c_locale_with_an_empty_environment(agent):
     assert (agent.root / "srv").joinpath("caf\u00e9").read_bytes() == "\u00e9\n".encode("utf-8")
 
 
+def test_boothook_runs_at_each_boot_and_before_accounts(agent, tmp_path):
+    """Without a bootcmd key: the script alone makes the module due."""
+    agent.tell("#cloud-boothook\n#!/bin/sh\ngrep -c . etc/passwd >> accounts\n")
+    for boot in ("one", "two"):
+        random = tmp_path / ("hardware-" + boot) / "proc/sys/kernel/random"
+        random.mkdir(parents=True)
+        (random / "boot_id").write_text(boot + "\n")
+        assert agent.run(hardware=str(tmp_path / ("hardware-" + boot))).returncode == 0
+        agent.run(hardware=str(tmp_path / ("hardware-" + boot)))
+    assert (agent.root / "accounts").read_text() == "1\n1\n"
+
+
+def test_script_of_the_user_runs_once(agent):
+    agent.tell("#!/bin/sh\necho ran >> count\n")
+    assert agent.run().returncode == 0
+    agent.run()
+    assert (agent.root / "count").read_text() == "ran\n"
+
+
+def test_ordinary_words_of_a_files_content_are_not_blanked_out_of_the_reports(agent):
+    agent.tell({"write_files": [{"path": "/srv/hello", "content": "hello"}], "ssh_genkeytypes": ["ed25519"]})
+    assert "/srv/hello" in agent.run().stdout
+
+
 def test_failed_module_is_tried_again_at_the_next_boot_not_by_the_next_stage(agent):
     """Three boots at most; each stage of one boot is a process of its own."""
     code = (

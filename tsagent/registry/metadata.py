@@ -14,6 +14,7 @@ class ModuleInfo:
     """A module as the engine knows it before loading it.
 
     `after` orders only; `requires` also skips this module when what it names has failed.
+    `scripts` are the kinds of the user's scripts it runs.
     `path` and `schema_path` lie inside the root unless `shipped`. `time_limit` is in seconds, 0 for none.
     `section`: the module has a key of its own name that holds a mapping. `provisional`: it may run while
     it is not known which instance this is.
@@ -34,6 +35,7 @@ class ModuleInfo:
         "frequency",
         "time_limit",
         "keys",
+        "scripts",
         "only_with_keys",
         "provisional",
         "section",
@@ -54,6 +56,7 @@ class ModuleInfo:
         self.frequency: "str" = data["frequency"]
         self.time_limit: "float" = data["time_limit"]
         self.keys: "List[str]" = data["keys"]
+        self.scripts: "List[str]" = data["scripts"]
         self.only_with_keys: "bool" = data["only_with_keys"]
         self.provisional: "bool" = data["provisional"]
         self.section: "bool" = data["section"]
@@ -75,7 +78,7 @@ def read_metadata(
         raise refuse("expected an object that says the module's stage")
     declared = schema["x-tsagent"]
     known = {"stage", "frequency", "time_limit", "only_with_keys", "provisional"}
-    lists = {"after", "requires", "provides", "locks", "keys"}
+    lists = {"after", "requires", "provides", "locks", "keys", "scripts"}
     for key in declared:
         if key not in known | lists:
             raise refuse("unknown entry %r" % key)
@@ -108,6 +111,7 @@ def read_metadata(
             "frequency": declared.get("frequency", "instance"),
             "time_limit": limit,
             "keys": declared.get("keys", sorted(properties)),
+            "scripts": declared.get("scripts", []),
             "only_with_keys": bool(declared.get("only_with_keys", False)),
             "provisional": bool(declared.get("provisional", False)),
             "section": isinstance(own, dict) and own.get("type") == "object",

@@ -26,12 +26,14 @@ def judge(
     info: "ModuleInfo",
     journal: "Journal",
     config: "Dict[str, Any]",
+    scripts: "Set[str]",
     off: "Set[str]",
     adopted: bool,
     provisional: bool,
 ) -> Verdict:
     """Decide about one module without loading it.
 
+    `config` and `scripts` are the settings and the kinds of the scripts that the instance was given;
     `off` are the modules that the image or the kernel command line turns off; `adopted`: this machine
     was in use before the agent came; `provisional`: it is not known which instance this is.
     """
@@ -41,7 +43,7 @@ def judge(
         return Verdict(False, results.PENDING, "waits until it is known which instance this is")
     if adopted and info.frequency != "always":
         return Verdict(False, results.ADOPTED, "this machine was in use before the agent was installed")
-    if info.only_with_keys and not any(key in config for key in info.keys):
+    if info.only_with_keys and not (any(key in config for key in info.keys) or scripts & set(info.scripts)):
         return Verdict(False, results.NOTHING, "none of its settings is given")
     return _remembered(info, journal) or Verdict(True)
 

@@ -15,7 +15,7 @@ from tsagent.state.snapshot import Snapshot, publish, read_snapshot, write_snaps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set
 
     from tsagent.host import Host
     from tsagent.registry.context import Context
@@ -159,8 +159,14 @@ class Session:
 
     def judge(self, info: "ModuleInfo") -> Verdict:
         """Whether a module is due now."""
-        config = self.snapshot.config if self.snapshot is not None else {}
-        return judge(info, self.journal(info), config, self.off, self.recognition.adopted, self.provisional)
+        config: "Dict[str, Any]" = {}
+        scripts: "Set[str]" = set()
+        if self.snapshot is not None:
+            config = self.snapshot.config
+            scripts = {script["kind"] for script in self.snapshot.settings.scripts}
+        return judge(
+            info, self.journal(info), config, scripts, self.off, self.recognition.adopted, self.provisional
+        )
 
     def upto(self, stage: str) -> "List[ModuleInfo]":
         """The modules of a stage and of those before it, in a steady order.

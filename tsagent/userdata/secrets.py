@@ -33,12 +33,18 @@ def secret_places(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> 
 
 
 def secret_values(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Set[str]":
-    """Every text that must not be shown: the secret values, and the longer lines of those with several."""
+    """Every text to blank out of reports: the secret values, and the longer lines of those with several.
+
+    Left out are those that the schema marks `redact: false`.
+    """
     values: "Set[str]" = set()
+    shown_by_name = _unredacted(config, schemas)
     for steps in secret_places(config, schemas):
         value: "Any" = config
         for step in steps:
             value = value[step]
+        if steps in shown_by_name:
+            continue
         for text in _texts(value):
             if len(text) >= SHORTEST:
                 values.add(text)
@@ -47,6 +53,20 @@ def secret_values(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> 
                     line.strip() for line in text.splitlines() if len(line.strip()) >= SHORTEST_LINE
                 )
     return values
+
+
+def _unredacted(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Set[Tuple[Any, ...]]":
+    """Secrets that no message ever quotes, such as a file's content: its words may be ordinary ones."""
+    found: "Set[Tuple[Any, ...]]" = set()
+
+    def visit(steps: "List[Any]", _value: "Any", schema: "Dict[str, Any]") -> bool:
+        words = extension(schema)
+        if words.get("secret") and words.get("redact") is False:
+            found.add(tuple(steps))
+        return bool(words.get("secret"))
+
+    walk(config, schemas, visit)
+    return found
 
 
 def _texts(value: "Any") -> "List[str]":

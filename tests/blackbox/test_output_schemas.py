@@ -13,6 +13,7 @@ from jsonschema import Draft4Validator
 from tsagent.facts import Facts, _keys
 from tsagent.host import Host
 from tsagent.registry.discovery import discover, shipped_directory
+from tsagent.registry.metadata import ModuleInfo
 
 SCHEMAS = os.path.join(shipped_directory(), "schemas", "outputs")
 NAMES = sorted(os.path.basename(path)[:-5] for path in glob.glob(SCHEMAS + "/*.json"))
@@ -219,6 +220,11 @@ def test_facts_schema_names_every_key():
         node = node.get("items", node)
         assert set(node["required"]) == set(_keys(section)), section
         assert set(node["properties"]) - {"problem"} == set(_keys(section)), section
+
+
+def test_modules_schema_names_every_field():
+    node = load("modules")["properties"]["modules"]["items"]
+    assert set(node["required"]) == set(node["properties"]) == set(ModuleInfo.fields) | {"state"}
 
 
 @pytest.mark.parametrize(

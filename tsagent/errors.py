@@ -16,6 +16,17 @@ EXIT_LOCKED = 75  # EX_TEMPFAIL of sysexits.h: another agent is running
 EXIT_TIMEOUT = 124  # as coreutils' timeout
 
 
+def one_line(text: str) -> str:
+    """The text as one line of printable characters, whatever was in it."""
+    words = " ".join(text.split())
+    if words.isprintable():
+        return words
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in words
+    )
+
+
 class AgentError(Exception):
     """A failure that is explained in one line.
 
@@ -33,9 +44,9 @@ class AgentError(Exception):
 
     def __str__(self) -> str:
         """The error as one line, whatever was in the message."""
-        line = " ".join(self.message.split())
+        line = one_line(self.message)
         if self.hint:
-            line = "%s (%s)" % (line, " ".join(self.hint.split()))
+            line = "%s (%s)" % (line, one_line(self.hint))
         return line
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tsagent.errors import EXIT_DONE, AgentError
+from tsagent.errors import EXIT_DONE, AgentError, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +26,17 @@ def main(values: "argparse.Namespace") -> int:
     modules = [_module(look, item.info) for item in look.modules]
     for described, planned in zip(modules, look.modules):
         described["state"] = planned.state
-        described["reason"] = look.report.redact(planned.reason)
+        described["reason"] = one_line(look.report.redact(planned.reason))
         if planned.context is not None:
             described["decisions"] = [
                 dict(item.as_data(), value=_shown(look, item.value)) for item in planned.context.decisions
             ]
             described["reads"] = sorted(set(planned.context.reads))
         described["changes"] = [
-            {"describe": look.report.redact(change.describe()), "reason": look.report.redact(change.reason)}
+            {
+                "describe": one_line(look.report.redact(change.describe())),
+                "reason": one_line(look.report.redact(change.reason)),
+            }
             for change in planned.changes
         ]
     document: "Dict[str, Any]" = {"schema": "tsagent.explain/1", "modules": modules}

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from tsagent.errors import EXIT_DONE
+from tsagent.errors import EXIT_DONE, AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def main(values: "argparse.Namespace") -> int:
     found = discover(host.root, use_cache=False)
     config = load_config(host.root, use_cache=False)
     off = skipped_modules(host) | set(config.disabled)
-    status = read_status(host.root) or {"modules": []}
+    try:
+        status = read_status(host.root) or {"modules": []}
+    except AgentError:
+        status = {"modules": []}  # 'tsagent status' says what is wrong with it
     states = {module["name"]: module["state"] for module in status["modules"]}
     modules = []
     for info in sorted(found.modules.values(), key=lambda info: info.name):

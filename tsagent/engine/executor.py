@@ -4,7 +4,7 @@ from tsagent.changes.base import CONVERGED
 from tsagent.engine import results
 from tsagent.engine.identifiers import identify
 from tsagent.engine.journal import REPEATS, TRIES
-from tsagent.errors import AgentError
+from tsagent.errors import AgentError, one_line
 from tsagent.host.process import CommandFailed, Interrupted
 
 TYPE_CHECKING = False
@@ -89,7 +89,7 @@ class Executor:
             result.warnings = list(context.warnings)
             result.decisions = list(context.decisions)
             result.seconds = clock.monotonic() - result.started
-        result.reason = self._report.redact(result.reason)
+        result.reason = one_line(self._report.redact(result.reason))
         self._journal.module(result.name, result.state, result.reason, result.seconds, result.final)
 
     def _judge(self, context: "Context", result: "ModuleResult") -> None:
@@ -114,7 +114,7 @@ class Executor:
     def _apply_all(self, changes: "List[Change]", host: "Host", result: "ModuleResult") -> None:
         ended: "Dict[int, ChangeResult]" = {}
         for change in changes:
-            item = results.ChangeResult(change.id, change.type, change.describe())
+            item = results.ChangeResult(change.id, change.type, one_line(change.describe()))
             ended[id(change)] = item
             result.changes.append(item)
             started = host.clock.monotonic()
@@ -136,8 +136,10 @@ class Executor:
                 raise
             finally:
                 item.seconds = host.clock.monotonic() - started
-                item.describe = self._report.redact(change.describe())  # what was to be known later is known
-                item.note = self._report.redact(item.note)
+                item.describe = one_line(
+                    self._report.redact(change.describe())
+                )  # what was to be known later is known
+                item.note = one_line(self._report.redact(item.note))
                 self._report.change_finished(result, item)
             if change.wants_reboot and item.state == results.APPLIED:
                 result.wants_reboot = True

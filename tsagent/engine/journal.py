@@ -78,6 +78,9 @@ class Journal:
             data = self._tree.read(self._path)
         except FileNotFoundError:
             return
+        if b"\n" not in data:
+            # It is born with its first line: this one has lost it.
+            raise self._damaged(1)
         whole = data.rfind(b"\n") + 1
         if whole != len(data) and not self._readonly:
             self._cut(whole)
@@ -90,11 +93,11 @@ class Journal:
                 else:
                     self._apply(event)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                raise AgentError(
-                    "%s:%d: not a line of a journal" % (self._path, number),
-                    "bad-journal",
-                    "run 'tsagent clean' to start anew",
-                ) from None
+                raise self._damaged(number) from None
+
+    def _damaged(self, number: int) -> AgentError:
+        words = "%s:%d: not a line of a journal" % (self._path, number)
+        return AgentError(words, "bad-journal", "run 'tsagent clean' to start anew")
 
     def _check_format(self, event: "Dict[str, Any]") -> None:
         if event["format"] > FORMAT:
@@ -224,11 +227,11 @@ class Journal:
             if self._readonly:
                 return
             if self._descriptor is None:
-                self._descriptor = self._tree.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-                if os.fstat(self._descriptor).st_size == 0:
-                    os.write(self._descriptor, _line(_header()))
-                    os.fsync(self._descriptor)
+                if not self._tree.exists(self._path):
+                    # Never there without its first line: one that has lost it is not taken for a new one.
+                    self._tree.write_atomic(self._path, _line(_header()), 0o600)
                     self._tree.flush()
+                self._descriptor = self._tree.open(self._path, os.O_WRONLY | os.O_APPEND, 0o600)
             data = _line(event)
             if os.write(self._descriptor, data) != len(data):
                 raise AgentError("%s: no space to write the journal" % self._path, code="no-space")

@@ -1,5 +1,7 @@
 """What a module's plan(context) is given: settings, facts, the instance, and eyes without hands."""
 
+from tsagent.errors import one_line
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence
@@ -126,12 +128,12 @@ class Context:
 
     def nothing(self, reason: str) -> Nothing:
         """Say that there is nothing to do: `return context.nothing("no GPU on the PCI bus")`."""
-        self.reason = str(reason)
+        self.reason = one_line(str(reason))
         return Nothing(self.reason)
 
     def warn(self, message: str) -> None:
         """Report something that is not as it should be; the run is then degraded, not failed."""
-        self.warnings.append(str(message))
+        self.warnings.append(one_line(str(message)))
 
     def choose(self, key: str, value: "Any", because: str, facts: "Sequence[str]" = ()) -> "Any":
         """Record why a value was chosen, for `tsagent explain`; returns the value."""

@@ -2,7 +2,7 @@
 
 from tsagent.engine.executor import plan_module
 from tsagent.engine.graph import Graph
-from tsagent.errors import AgentError
+from tsagent.errors import AgentError, one_line
 from tsagent.report import Report
 from tsagent.session.session import Session
 from tsagent.session.switches import off
@@ -128,7 +128,7 @@ def _module(look: Preview, planned: Planned) -> "Dict[str, Any]":
         "name": planned.info.name,
         "stage": planned.info.stage,
         "state": planned.state,
-        "reason": look.report.redact(planned.reason),
+        "reason": one_line(look.report.redact(planned.reason)),
         "changes": [_change(look, change, planned) for change in planned.changes],
         "warnings": [look.report.redact(text) for text in context.warnings] if context else [],
     }
@@ -142,10 +142,10 @@ def _change(look: Preview, change: "Change", planned: Planned) -> "Dict[str, Any
         "id": change.id,
         "type": change.type,
         "target": str(change.target),
-        "describe": redact(change.describe()),
+        "describe": one_line(redact(change.describe())),
         "state": state,
-        "detail": redact(detail),
-        "reason": redact(change.reason),
+        "detail": one_line(redact(detail)),
+        "reason": one_line(redact(change.reason)),
         "diff": [redact(line) for line in diff],
     }
 

@@ -3,7 +3,7 @@
 import os
 
 from tsagent.engine import results
-from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError
+from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError, one_line
 from tsagent.host.process import Interrupted
 from tsagent.session.session import STAGES, Session, skipped
 from tsagent.session.switches import off
@@ -129,10 +129,14 @@ class _Run:
     def _prepare(self) -> None:
         """What must be in place before the first change of a stage."""
         session = self.session
-        for warning in session.warnings():
+        warnings = session.warnings()
+        if warnings:
+            self._learn_secrets()
+        for warning in warnings:
+            warning = one_line(self.report.redact(warning))
             if warning not in self.status.data["warnings"]:
                 self.report.message("warning", warning)
-            self.status.warning(self.report.redact(warning))
+            self.status.warning(warning)
         if session.provisional and not session.recognition.adopted:
             self.host.root.mkdir(paths.INSTANCES, 0o700)
             self.host.root.mkdir(paths.PENDING, 0o700)

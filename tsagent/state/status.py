@@ -4,7 +4,7 @@ from tsagent import __version__
 from tsagent.engine import results
 from tsagent.errors import AgentError
 from tsagent.state import paths
-from tsagent.state.store import read_json, write_json
+from tsagent.state.store import read_state, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,9 +112,24 @@ class Status:
 
 
 def read_status(tree: "Tree") -> "Optional[Dict[str, Any]]":
-    """The published status, or None before the first run of this boot."""
-    data = read_json(tree, paths.STATUS)
-    return data if isinstance(data, dict) else None
+    """The published status, or None before the first run of this boot.
+
+    Raises AgentError `bad-state` when it is damaged.
+    """
+    found: "Optional[Dict[str, Any]]" = read_state(tree, paths.STATUS, 0, _status)
+    return found
+
+
+def _status(data: "Dict[str, Any]") -> "Dict[str, Any]":
+    texts = [data["state"]] + [item["message"] + item["code"] for item in data["errors"]] + data["warnings"]
+    for item in list(data["stages"].values()) + data["modules"]:
+        texts.append(item["state"])
+        float(item["seconds"])
+    for item in data["modules"]:
+        texts += [item["name"], item["stage"]] + item.get("warnings", [])
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a status without words")
+    return data
 
 
 def problems(data: "Dict[str, Any]") -> "List[str]":

@@ -73,6 +73,14 @@ def test_no_command_is_described_that_is_not_there(commands, page):
     assert sorted(described) == sorted(" ".join(words) for words, _ in commands)
 
 
+def test_every_key_of_the_images_configuration_is_described(page):
+    source = read(os.path.join(CHECKOUT, "tsagent", "state", "config.py"))
+    checked = set(re.findall(r"^    (?:el)?if key == \"(\w+)\":", source, re.MULTILINE))
+    section = page.split("\n### The image's configuration", 1)[1].split("\n## ", 1)[0]
+    cells = re.findall(r"^\| (`[^|]*`) \|", section, re.MULTILINE)
+    assert set(re.findall(r"\w+", " ".join(cells))) == checked and "sources" in checked
+
+
 def test_every_code_is_described(page):
     """All stable codes of errors, and none that is not there."""
     section = page.split("\n## Codes", 1)[1]

@@ -217,6 +217,8 @@ def test_shutdown_in_a_command_is_interrupted_and_not_repeated(agent):
     assert agent.module("commands")["state"] == "interrupted"
     agent.run()
     assert (agent.root / "count").read_text() == "before\nreboot\nafter\n"
+    assert agent.module("commands")["state"] == "interrupted"
+    assert (agent.root / "run/tsagent/nothing-due").exists()
 
 
 def test_failed_command_is_final_and_the_rest_is_done(agent):

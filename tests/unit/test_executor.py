@@ -189,6 +189,38 @@ def test_interrupted_command_is_not_repeated_and_the_rest_goes_on(bench):
     assert result.state == results.INTERRUPTED
 
 
+def test_command_that_a_shutdown_kept_from_beginning_runs_at_the_next_boot(bench):
+    """As after a `reboot`, which returns before the agent is told to end."""
+    first = Step("a", bench.host.runner.interrupt, user=True)
+    with pytest.raises(Interrupted):
+        bench.run(first, Step("b", user=True))
+    bench.host.runner.interrupted = False
+    second = Step("b", user=True)
+    result = bench.run(first, second)
+    assert states(result) == [results.BEFORE, results.APPLIED]
+    assert (first.applied, second.applied) == (1, 1) and not result.changes[1].repeated
+
+
+def test_no_command_is_begun_on_a_machine_that_goes_down(bench):
+    bench.host.going_down = lambda: first.applied == 1
+    first, second = Step("a", user=True), Step("b", user=True)
+    with pytest.raises(Interrupted):
+        bench.run(first, second)
+    assert (first.applied, second.applied) == (1, 0)
+    bench.host.going_down = lambda: False
+    assert states(bench.run(first, second)) == [results.BEFORE, results.APPLIED]
+
+
+def test_killed_command_stays_due_when_a_shutdown_comes_before_its_repetition(bench):
+    bench.die(Step("a", die, user=True))
+    bench.host.runner.interrupt()
+    with pytest.raises(Interrupted):
+        bench.run(Step("a", user=True))
+    bench.host.runner.interrupted = False
+    result = bench.run(Step("a", user=True))
+    assert states(result) == [results.APPLIED] and result.changes[0].repeated
+
+
 def test_what_requires_a_failed_change_is_not_tried(bench):
     first = Step("a", fail)
     second, third = Step("b", requires=[first]), Step("c")
@@ -245,7 +277,9 @@ def test_secrets_of_changes_are_blanked_in_notes_and_journal(bench):
 
 
 def test_module_that_raises_names_file_and_line_but_no_value(bench):
-    (bench.root / "etc/tsagent/modules/m.py").write_text("def plan(context):\n    raise ValueError('hunter2')\n")
+    (bench.root / "etc/tsagent/modules/m.py").write_text(
+        "def plan(context):\n    raise ValueError('hunter2')\n"
+    )
     result = bench.run()
     assert result.state == results.FAILED and result.code == "module-bug"
     assert "m.py:2" in result.reason and "hunter2" not in result.reason

@@ -56,6 +56,7 @@ class Executor:
         self._journal = journal
         self._report = report
         self._trace: "Optional[str]" = None
+        self._user_command_ran = False
 
     def run(self, info: "ModuleInfo", context: "Context", result: "ModuleResult") -> None:
         """Plan and apply one module; `result` says how it went. Raises nothing but `Interrupted`."""
@@ -80,7 +81,7 @@ class Executor:
             result.reason = "%s: %s" % (error.filename or info.name, error.strerror)
         except Interrupted:
             raise
-        except Exception as error:  # a change that cannot even be described
+        except Exception as error:  # noqa: BLE001 (a change that cannot even be described)
             wrong = _bug("module %s" % info.name, error)
             result.state, result.reason, result.code = results.FAILED, str(wrong), wrong.code
             self._trace = _frames(error)
@@ -127,8 +128,6 @@ class Executor:
             try:
                 self._apply(change, item, host)
             except Interrupted:
-                if change.user_command:
-                    self._journal.interrupted(change.id)
                 # The agent's own change stays open: the next boot looks how far it got and goes on.
                 item.state, item.note = results.INTERRUPTED, "cut off by a shutdown"
                 result.state = results.INTERRUPTED
@@ -150,7 +149,7 @@ class Executor:
         if known is not None:
             item.state, item.note = known
             return
-        resumed = record.open
+        resumed, begun = record.open, False
         tried = resumed or record.outcome == "failed"
         try:
             probe = change.probe_resumed(host, record.before) if tried else change.probe(host)
@@ -164,15 +163,20 @@ class Executor:
             if tried:
                 change.heal(host, before)
             item.repeated = resumed
+            if change.user_command:
+                self._stay_for_the_next_boot(host)
             self._journal.begin(change.id, before, durable=change.repeat_visible)
+            begun = True
             note = _apply_surviving(change, host, before)
         except AgentError as error:
             self._fail(change, item, error.code, str(error))
         except OSError as error:
             self._fail(change, item, "os-error", _system_error(error))
         except Interrupted:
+            if begun and change.user_command:
+                self._journal.interrupted(change.id)
             raise
-        except Exception as error:  # a bug, of the module or ours, ends the change and not the boot
+        except Exception as error:  # noqa: BLE001 (a bug ends the change and not the boot)
             wrong = _bug("bug", error)
             self._trace = _frames(error)
             self._fail(change, item, wrong.code, str(wrong))
@@ -182,6 +186,16 @@ class Executor:
             if item.repeated:
                 item.note = ("repeated after an interruption; " + item.note).rstrip("; ")
             self._journal.done(change.id, note, durable=change.repeat_visible)
+
+    def _stay_for_the_next_boot(self, host: "Host") -> None:
+        """Raise Interrupted where the user's command before has asked for a restart or shutdown.
+
+        `reboot` returns at once, and what is begun between it and the signal that ends the agent would be
+        cut off, and lost to the user.
+        """
+        if self._user_command_ran and host.going_down():
+            raise Interrupted()
+        self._user_command_ran = True
 
     def _known_outcome(
         self, change: "Change", item: "ChangeResult", host: "Host"

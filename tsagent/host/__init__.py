@@ -71,6 +71,12 @@ class Host:
             timeout = left if timeout is None else min(timeout, left)
         return self.runner.run(argv, stdin=stdin, env=env, timeout=timeout, killable=killable)
 
+    def going_down(self) -> bool:
+        """Whether this machine has been told to restart or to shut down. False for a tree."""
+        if not self.live or not self.hardware.exists("/run/systemd/system"):
+            return False
+        return self.run(["systemctl", "is-system-running"]).text.strip() == "stopping"
+
     def relabel(self) -> None:
         """Give the files made since the last call the security labels of the policy, where there is one.
 

@@ -57,7 +57,7 @@ def _remembered(info: "ModuleInfo", journal: "Journal") -> "Optional[Verdict]":
     ]
     if record.state in (results.DONE, results.NOTHING):
         return Verdict(False, record.state, record.reason or "done " + when)
-    if record.state == results.ADOPTED:
+    if record.state == results.ADOPTED or (record.state == results.INTERRUPTED and record.final):
         return Verdict(False, record.state, record.reason)
     if record.state == results.FAILED and record.final:
         return Verdict(False, record.state, record.reason + " (not tried again)")

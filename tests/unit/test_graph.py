@@ -27,6 +27,7 @@ def info(name, after=(), requires=(), provides=(), locks=()):
             "frequency": "instance",
             "time_limit": 0,
             "keys": [],
+            "scripts": [],
             "only_with_keys": False,
             "provisional": False,
             "section": False,

@@ -28,9 +28,7 @@ def main(values: "argparse.Namespace") -> int:
         described["state"] = planned.state
         described["reason"] = one_line(look.report.redact(planned.reason))
         if planned.context is not None:
-            described["decisions"] = [
-                dict(item.as_data(), value=_shown(look, item.value)) for item in planned.context.decisions
-            ]
+            described["decisions"] = [_shown(look, item.as_data()) for item in planned.context.decisions]
             described["reads"] = sorted(set(planned.context.reads))
         described["changes"] = [
             {
@@ -77,6 +75,11 @@ def _module(look: "Preview", info: "ModuleInfo") -> "Dict[str, Any]":
 
 
 def _shown(look: "Preview", value: "Any") -> "Any":
+    """A value without the secrets, however deep in it they are."""
+    if isinstance(value, dict):
+        return {_shown(look, key): _shown(look, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(look, item) for item in value]
     return look.report.redact(value) if isinstance(value, str) else value
 
 

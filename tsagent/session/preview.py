@@ -56,7 +56,10 @@ class Preview:
     def _plan_all(self, options: "Options") -> None:
         session = self.session
         due = []
+        satisfied: "List[str]" = []
         for info in session.upto(options.stages()[-1]):
+            if info.name not in session.off:
+                satisfied.extend([info.name] + info.provides)
             if options.only not in (None, info.name):
                 continue
             if options.again:
@@ -67,15 +70,19 @@ class Preview:
             else:
                 self.modules.append(Planned(info, verdict.state, verdict.reason))
         for stage in ("local", "network", "final"):
-            graph = Graph([info for info in due if info.stage == stage])
+            graph = Graph([info for info in due if info.stage == stage], satisfied)
             for cycle in graph.cycles:
                 words = "modules wait for each other: %s" % " -> ".join(cycle + cycle[:1])
                 self.errors.append(AgentError(words, code="cycle"))
             for name in _ordered(graph):
-                self.modules.append(self._plan_one(graph.modules[name]))
+                self.modules.append(self._plan_one(graph.modules[name], graph.missing.get(name, [])))
 
-    def _plan_one(self, info: "ModuleInfo") -> Planned:
+    def _plan_one(self, info: "ModuleInfo", missing: "List[str]") -> Planned:
         planned = Planned(info, "due", "")
+        if missing:
+            planned.state = "skipped"
+            planned.reason = "requires %s, which is not there" % ", ".join(missing)
+            return planned
         planned.context = self.session.context(info)
         try:
             planned.changes = plan_module(info, planned.context, self.host)
@@ -165,7 +172,7 @@ def _probe(look: Preview, change: "Change", planned: Planned) -> "Tuple[str, str
         if change.requires:
             return "differs", "known after %s" % change.requires[0].describe()
         return "unknown", str(error)
-    except Exception as error:  # a module's bug: told, and the rest is shown
+    except Exception as error:  # noqa: BLE001 (a module's bug is told, and the rest is shown)
         return "unknown", "its look fails: %s" % type(error).__name__
     return probe.state, probe.detail
 

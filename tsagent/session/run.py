@@ -6,8 +6,9 @@ from tsagent.engine import results
 from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError, one_line
 from tsagent.host.process import Interrupted
 from tsagent.session.session import STAGES, Session, skipped
-from tsagent.session.switches import off
+from tsagent.session.switches import off, other_agent
 from tsagent.state import paths
+from tsagent.state.config import load_config
 from tsagent.state.lock import take_lock
 from tsagent.state.status import DISABLED, Status
 
@@ -55,6 +56,11 @@ class _Run:
 
     def go(self) -> int:
         self.status.data["pid"] = os.getpid()
+        other = other_agent(self.host)
+        if other is not None:
+            wanted = load_config(self.host.root).cloud_init
+            if wanted != "ignore":
+                return self._give_way(other, refuse=wanted == "refuse")
         try:
             self.session = Session(self.host, self.options, self.report)
         except AgentError as error:
@@ -81,6 +87,19 @@ class _Run:
             self.session.close()
         self._settle()
         return self._exit_code()
+
+    def _give_way(self, why: str, refuse: bool) -> int:
+        """Leave the machine to cloud-init, or refuse to run beside it."""
+        hint = "see cloud_init in agent.yaml"
+        if refuse:
+            self._error(AgentError(why, "other-agent", hint))
+            self._finish()
+            return EXIT_FAILED
+        self.status.data["state"] = DISABLED
+        self.status.warning("%s (%s)" % (why, hint))
+        self.status.write()
+        self.report.message("info", "disabled: %s (%s)" % (why, hint))
+        return EXIT_DONE
 
     def _stage(self, stage: str) -> None:
         session = self.session

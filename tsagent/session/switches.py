@@ -22,6 +22,18 @@ def off(host: "Host") -> "Optional[str]":
     return None
 
 
+def other_agent(host: "Host") -> "Optional[str]":
+    """Why cloud-init would set up this running system, too; None where it would not.
+
+    Of a tree that is not running nothing is said: it is prepared on purpose.
+    """
+    if not host.live or not host.root.exists("/usr/bin/cloud-init"):
+        return None
+    if host.root.exists("/etc/cloud/cloud-init.disabled") or "cloud-init=disabled" in _words(host):
+        return None
+    return "cloud-init is installed and not turned off"
+
+
 def skipped_modules(host: "Host") -> "Set[str]":
     """Modules named by `tsagent.skip=MODULE,...` on the kernel command line."""
     names: "Set[str]" = set()

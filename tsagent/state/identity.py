@@ -85,7 +85,7 @@ def read_identity(tree: "Tree") -> "Optional[Identity]":
 
 def _identity(data: "Dict[str, Any]") -> Identity:
     identity = Identity(data)
-    if not isinstance(identity.instance_id, str) or not isinstance(identity.source, str):
+    if not all(isinstance(data[key], str) for key in ("instance_id", "source")):
         raise TypeError("an identity without a name")
     return identity
 

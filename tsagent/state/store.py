@@ -28,7 +28,7 @@ def read_state(
 
     Raises AgentError `bad-state` when it is no such object, `state-too-new` when a newer agent wrote it.
     """
-    data = read_json(tree, path)
+    data: "Any" = read_json(tree, path)
     if data is None and not tree.exists(path):
         return None
     try:

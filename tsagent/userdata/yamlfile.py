@@ -253,9 +253,9 @@ class _Reader:
                 line, column = mark.line + shift, mark.column + 1
                 target = anchors.get(event.anchor)
                 if target is None:
-                    raise self.refuse(
-                        (line, column), 'alias "*%s" of no anchor' % shown(event.anchor), "alias"
-                    )
+                    # Its name is not shown: it may be a password that begins with an asterisk.
+                    words = "an alias (*) of no anchor: put a text that begins with * in quotes"
+                    raise self.refuse((line, column), words, "alias")
                 if target is _OPEN:
                     raise self.refuse((line, column), "an alias inside of what it stands for", "alias")
                 aliases += 1
@@ -353,10 +353,13 @@ class _Reader:
             raise self.refuse(at, "an escape that is half of a character", "character") from None
 
     def _tag_message(self, tag: str) -> str:
-        known = tag.startswith(_PREFIX)
-        return 'the tag "%s" is not known or does not fit here' % shown(
-            "!!" + tag[len(_PREFIX) :] if known else tag
-        )
+        """Of a tag only what is no secret: a password that begins with ! is read as one."""
+        word = tag[len(_PREFIX) :] if tag.startswith(_PREFIX) else ""
+        if word.startswith("python/"):
+            return 'the tag "!!python/..." is not known: values are plain data'
+        if word in _WORDS:
+            return 'the tag "!!%s" does not fit here' % word
+        return "a tag (!) that is not known: put a text that begins with ! in quotes"
 
     def _duplicate(self, key: "Any", first_line: int, line: int, column: int) -> None:
         self.duplicates += 1

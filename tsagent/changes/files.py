@@ -74,14 +74,8 @@ class _Owned(Change):
         return ""
 
 
-class WriteFile(_Owned):
-    """Put a file there with this content.
-
-    `mode`, `owner` and `group` left out keep those of a file that is replaced. `secret` keeps the
-    content out of plans, diffs and the change's id.
-    """
-
-    type = "write_file"
+class _Content(_Owned):
+    """A file and what goes into it; `secret` content stands in no plan, diff or id."""
 
     def __init__(
         self,
@@ -103,6 +97,16 @@ class WriteFile(_Owned):
         if not self.secret:
             data["content"] = _digest(self.content)
         return data
+
+
+class WriteFile(_Content):
+    """Put a file there with this content.
+
+    `mode`, `owner` and `group` left out keep those of a file that is replaced. `secret` keeps the
+    content out of plans, diffs and the change's id.
+    """
+
+    type = "write_file"
 
     def describe(self) -> str:
         return "write %s (%d bytes)" % (self.target, len(self.content))
@@ -135,7 +139,7 @@ class WriteFile(_Owned):
         return None if how == "replaced" else "written in place: it is a mount point"
 
 
-class AppendFile(_Owned):
+class AppendFile(_Content):
     """Add content at the end of a file, once.
 
     The length and digest of what was there are noted first, so that a resumed run can tell whether the
@@ -144,27 +148,6 @@ class AppendFile(_Owned):
 
     type = "append_file"
     repeat_visible = True
-
-    def __init__(
-        self,
-        path: "Union[str, Later]",
-        content: "Union[str, bytes]",
-        mode: "Optional[int]" = None,
-        owner: "Owner" = None,
-        group: "Owner" = None,
-        secret: bool = False,
-        reason: str = "",
-        requires: "Sequence[Change]" = (),
-    ) -> None:
-        super().__init__(path, mode, owner, group, reason, requires)
-        self.content = content.encode("utf-8") if isinstance(content, str) else content
-        self.secret = secret
-
-    def payload(self) -> "Dict[str, Any]":
-        data = super().payload()
-        if not self.secret:
-            data["content"] = _digest(self.content)
-        return data
 
     def describe(self) -> str:
         return "append to %s (%d bytes)" % (self.target, len(self.content))

@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test lint format types clean
+.PHONY: help demo test kill-test boot-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ test:  ## the whole test suite; as root it is complete
 kill-test:  ## kill the agent at every mutating system call, and resume: ARGS="--sample 50" for some
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/kill/killtest.py $(ARGS)
+
+boot-test:  ## boot whole systems with the agent in them (root): ARGS="-k clone" for one
+	@$(BOOTSTRAP) boot
+	@$(RUN) -m pytest tests/vm $(ARGS)
 
 lint:  ## style, mistakes, Python 3.6, shell scripts
 	@$(BOOTSTRAP) lint

@@ -1,6 +1,6 @@
 """Sets up what `make demo`, `make test` and `make lint` need, from nothing but make and Python 3.6 or newer.
 
-    python3 tools/bootstrap.py demo|test|lint|venv [--venv DIR] [--requirements FILE]...
+    python3 tools/bootstrap.py demo|test|boot|lint|venv [--venv DIR] [--requirements FILE]...
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -108,10 +108,16 @@ TEST = [
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
+BOOT = [
+    Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
+    Need("debootstrap", "debootstrap", "debootstrap", root=True),
+    Need("journalctl", "systemd", "systemd", root=True),
+]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {
     "demo": (PYTHON + DEMO, [LIBRARIES]),
     "test": (PYTHON + DEMO + TEST, [LIBRARIES]),
+    "boot": (PYTHON + BOOT, [LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),
 }

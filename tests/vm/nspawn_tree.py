@@ -1,0 +1,229 @@
+"""A bootable Debian tree, made once and kept, and the agent installed into it as an image builder would.
+
+The tree is debootstrap's, from the mirror that this machine's own /etc/apt names, in
+`$TSAGENT_VM_CACHE` (default `~/.cache/tsagent-vm`). It is made anew when what it is made of changes.
+"""
+
+import contextlib
+import fcntl
+import glob
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHECKOUT = os.path.dirname(os.path.dirname(HERE))
+UNITS = os.path.join(CHECKOUT, "packaging", "systemd")
+COLLECTOR = os.path.join(HERE, "collect.py")
+
+SUITE = "bookworm"
+SUITES = ("bookworm", "trixie", "forky", "bullseye", "stable", "testing", "sid")  # a mirror has them all
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,udev,iproute2,openssh-server,sudo,cloud-guest-utils,"
+    "python3,python3-yaml,python3-requests,python3-jsonschema,python3-netifaces"
+)
+# Nothing here reads these, and without them a copy takes half the time.
+UNREAD = (
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+)
+BUILD_LIMIT = 1200  # seconds for debootstrap, downloads included
+SITE = "usr/lib/python3/dist-packages"
+STAGES = ("tsagent-local.service", "tsagent-network.service", "tsagent-final.service")
+NOT_SOURCES = (".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
+
+# The console command, which a package makes of the entry point.
+COMMAND = "#!/usr/bin/python3 -I\nimport sys\nfrom tsagent.cli import main\nsys.exit(main())\n"
+
+COLLECT_UNIT = """\
+[Unit]
+Description=Tell the bench how the boot went, and power off
+
+[Service]
+Type=simple
+ExecStart=/usr/bin/python3 -I /bench/collect.py
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+# A tree whose machine-id is yet to be chosen gets its units' presets at its first boot. Without a network
+# card networkd would wait for one, for two minutes; and the service itself is to be sshd here.
+PRESET = """\
+enable bench-collect.service
+disable systemd-networkd.service
+disable systemd-networkd-wait-online.service
+disable ssh.socket
+"""
+
+
+class BenchError(Exception):
+    """The bench itself cannot do its work."""
+
+
+def run(argv, limit=120, **options):
+    """Run a command to its end; its output. Raises BenchError with the last of it when it fails."""
+    done = subprocess.run(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=limit,
+        **options,
+    )
+    output = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        raise BenchError("%s: status %d\n%s" % (" ".join(argv), done.returncode, output[-4000:]))
+    return output
+
+
+def cache():
+    """The directory that keeps the tree between runs."""
+    path = os.environ.get("TSAGENT_VM_CACHE") or os.path.expanduser("~/.cache/tsagent-vm")
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def mirror():
+    """The address of the Debian mirror that this machine uses: the first that serves a Debian suite."""
+    lines = []
+    for path in sorted(glob.glob("/etc/apt/sources.list") + glob.glob("/etc/apt/sources.list.d/*")):
+        if path.endswith((".list", ".sources")):
+            with open(path, encoding="utf-8") as file:
+                lines += file.read().splitlines()
+    for address, suite in _sources(lines):
+        if suite in SUITES:
+            return address
+    raise BenchError("no Debian mirror in /etc/apt: set TSAGENT_VM_MIRROR to the address of one")
+
+
+def _sources(lines):
+    """The (address, suite) pairs of both forms of sources.list(5)."""
+    addresses = []
+    for line in lines:
+        words = [word for word in line.split() if not word.startswith(("[", "signed-by=")) and word != "]"]
+        if words[:1] == ["deb"] and len(words) > 2:
+            yield words[1], words[2]
+        elif words[:1] == ["URIs:"]:
+            addresses = words[1:]
+        elif words[:1] == ["Suites:"]:
+            for address in addresses:
+                for suite in words[1:]:
+                    yield address, suite
+
+
+def base_tree():
+    """The cached tree without the agent, made first where there is none. Its path."""
+    top = cache()
+    wanted = hashlib.sha256(("%s %s %s" % (SUITE, PACKAGES, UNREAD)).encode("ascii")).hexdigest()[:12]
+    tree = os.path.join(top, "debian-%s-%s" % (SUITE, wanted))
+    with open(os.path.join(top, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(tree):
+            partial = tree + ".partial"
+            remove(partial)
+            address = os.environ.get("TSAGENT_VM_MIRROR") or mirror()
+            words = ["debootstrap", "--variant=minbase", "--include=" + PACKAGES, SUITE, partial, address]
+            run(words, limit=BUILD_LIMIT, env=dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive"))
+            for name in UNREAD:
+                remove(os.path.join(partial, name))
+            # Kept on disk, the journal of a boot that went wrong can be read from outside.
+            os.makedirs(os.path.join(partial, "var/log/journal"), exist_ok=True)
+            os.rename(partial, tree)
+    return tree
+
+
+def copy(source, target):
+    """A copy of a tree, sharing its blocks where the file system can."""
+    run(["cp", "-a", "--reflink=auto", source, target], limit=300)
+    return target
+
+
+def remove(tree):
+    """Remove a tree, whatever state it is in."""
+    if os.path.lexists(tree):
+        run(["rm", "-rf", "--one-file-system", tree], limit=300)
+
+
+def build_wheel(work):
+    """The wheel of this checkout; built from a copy, so that the build leaves nothing in it."""
+    sources, target = os.path.join(work, "sources"), os.path.join(work, "wheel")
+    shutil.copytree(CHECKOUT, sources, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    words = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        target,
+        ".",
+    ]
+    run(words, limit=300, cwd=sources)
+    remove(sources)
+    (name,) = os.listdir(target)
+    return os.path.join(target, name)
+
+
+def install_agent(tree, wheel):
+    """The agent and its units, enabled; and the collector, which is the bench's own."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(os.path.join(tree, SITE))
+    write(tree, "/usr/bin/tsagent", COMMAND, 0o755)
+    # As a package does: otherwise the first boot compiles it all.
+    run(["chroot", tree, "/usr/bin/python3", "-m", "compileall", "-q", "/" + SITE + "/tsagent"], limit=300)
+    for name in sorted(os.listdir(UNITS)):
+        with open(os.path.join(UNITS, name), encoding="utf-8") as file:
+            directory = "system-preset" if name.endswith(".preset") else "system"
+            write(tree, "/usr/lib/systemd/%s/%s" % (directory, name), file.read())
+    run(["systemctl", "--root", tree, "preset", "tsagent-ready.target"] + list(STAGES))
+    os.makedirs(os.path.join(tree, "bench"), exist_ok=True)
+    shutil.copy(COLLECTOR, os.path.join(tree, "bench", "collect.py"))
+    write(tree, "/etc/systemd/system/bench-collect.service", COLLECT_UNIT)
+    write(tree, "/etc/systemd/system-preset/10-bench.preset", PRESET)
+    run(["systemctl", "--root", tree, "enable", "bench-collect.service"])
+
+
+def clean(tree):
+    """What an image builder does last: nothing of this machine is left in the image."""
+    run(["chroot", tree, "/usr/bin/tsagent", "clean", "--machine-id", "--logs"])
+
+
+def write(tree, path, content, mode=0o644):
+    """A file in a tree. The tree is one of ours and not running."""
+    target = os.path.join(tree, path.lstrip("/"))
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(target)  # never through a link, which would lead out of the tree
+    with open(target, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode("utf-8"))
+    os.chmod(target, mode)
+
+
+def contents(tree, *folders):
+    """Every file below these folders of a tree: path -> (type, mode, owner, digest or target)."""
+    found = {}
+    for folder in folders:
+        for path, names, files in os.walk(os.path.join(tree, folder.lstrip("/"))):
+            for name in names + files:
+                full = os.path.join(path, name)
+                entry = os.lstat(full)
+                what = ""
+                if stat.S_ISLNK(entry.st_mode):
+                    what = os.readlink(full)
+                elif stat.S_ISREG(entry.st_mode):
+                    with open(full, "rb") as file:
+                        what = hashlib.sha256(file.read()).hexdigest()
+                found[full[len(tree) :]] = (entry.st_mode, entry.st_uid, entry.st_gid, what)
+    return found

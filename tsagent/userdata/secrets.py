@@ -90,6 +90,11 @@ def mask(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Dict[str
     return masked
 
 
+def _names_secret(key: str, value: "Any") -> bool:
+    # `chpasswd` holds a mapping with flags; text in its place is what should have stood in its list.
+    return bool(_NAMES.search(key)) or (isinstance(value, str) and "passw" in key.lower())
+
+
 def _masked(value: "Any", tree: "Any", named: bool) -> "Any":
     if tree is None and value is not None:
         return MASK
@@ -97,7 +102,7 @@ def _masked(value: "Any", tree: "Any", named: bool) -> "Any":
     if isinstance(value, dict):
         return {
             key: _masked(
-                item, below.get(key, {}), named or (isinstance(key, str) and bool(_NAMES.search(key)))
+                item, below.get(key, {}), named or (isinstance(key, str) and _names_secret(key, item))
             )
             for key, item in value.items()
         }

@@ -357,7 +357,7 @@ class _Reader:
         word = tag[len(_PREFIX) :] if tag.startswith(_PREFIX) else ""
         if word.startswith("python/"):
             return 'the tag "!!python/..." is not known: values are plain data'
-        if word in _WORDS:
+        if word and tag in _SCALAR_TAGS + _SEQUENCE_TAGS + _MAPPING_TAGS:
             return 'the tag "!!%s" does not fit here' % word
         return "a tag (!) that is not known: put a text that begins with ! in quotes"
 

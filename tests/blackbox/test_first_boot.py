@@ -212,7 +212,7 @@ def test_shutdown_in_a_command_is_interrupted_and_not_repeated(agent):
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 1
     assert (agent.root / "count").read_text() == "before\nreboot\n"
-    agent.run()
+    assert agent.run().returncode == 2
     assert (agent.root / "count").read_text() == "before\nreboot\nafter\n"
     assert agent.module("commands")["state"] == "interrupted"
     agent.run()

@@ -263,9 +263,10 @@ class _Run:
 
     def _exit_code(self) -> int:
         states = {result.state for result in self.results}
-        if self.status.data["errors"] or states & {results.FAILED, results.INTERRUPTED}:
+        if self.status.data["errors"] or results.FAILED in states:
             return EXIT_FAILED
         warned = any(result.warnings for result in self.results)
-        if results.SKIPPED in states or warned or self.status.data["warnings"]:
+        # Interrupted: a `reboot` of the user's that the shutdown it asked for has cut off is no failure.
+        if states & {results.SKIPPED, results.INTERRUPTED} or warned or self.status.data["warnings"]:
             return EXIT_DEGRADED
         return EXIT_DONE

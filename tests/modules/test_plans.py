@@ -1,18 +1,20 @@
 """Plan tests as data: facts and settings in, changes out.
 
 Each file of `cases/MODULE/` is one case; only the fields it names are compared. See docs/modules.md.
+Every case runs twice: on the module as shipped, and on a copy of it in a drop-in directory.
 """
 
 import glob
 import json
 import os
+import shutil
 
 import pytest
 
 from tsagent.facts import Facts
 from tsagent.host import Host
 from tsagent.registry.context import Context, Nothing
-from tsagent.registry.discovery import discover
+from tsagent.registry.discovery import discover, shipped_directory
 from tsagent.registry.loading import load_module
 
 CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "cases")
@@ -70,15 +72,37 @@ def seen(change, field):
     return value if isinstance(value, (int, float, list, dict, bool, type(None))) else str(value)
 
 
+@pytest.fixture(scope="module", params=["shipped", "drop-in"])
+def loaded(request, tmp_path_factory):
+    """Loads a built-in module by its name: from where it is shipped, or as a third party's would lie."""
+    top = tmp_path_factory.mktemp("image")
+    if request.param == "drop-in":
+        for name in ("modules", "schemas"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(
+                os.path.join(shipped_directory(), name), str(top / "etc/tsagent" / name), ignore=ignored
+            )
+    tree = Host(str(top)).root
+    found = discover(tree, use_cache=False)
+    assert found.problems == []
+
+    def load(name):
+        info = found.modules[name]
+        assert info.shipped == (request.param == "shipped")
+        module = load_module(info, tree)
+        assert module.__file__.startswith(str(top)) != info.shipped
+        return module
+
+    return load
+
+
 @pytest.mark.parametrize("path", FILES, ids=[os.path.relpath(path, CASES)[:-5] for path in FILES])
-def test_plan(path, tmp_path):
+def test_plan(path, loaded, tmp_path):
     with open(path, encoding="utf-8") as stream:
         case = json.load(stream)
     name = os.path.basename(os.path.dirname(path))
     context = make_context(case, name, tmp_path)
-    tree = Host("/").root
-    module = load_module(discover(tree, use_cache=False).modules[name], tree)
-    changes = plan(context, module)
+    changes = plan(context, loaded(name))
     expected = case.get("changes", [])
     got = [{field: seen(change, field) for field in want} for change, want in zip(changes, expected)]
     extra = [change.describe() for change in changes[len(expected) :]]

@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 
 import pytest
+
+from tsagent.registry.discovery import shipped_directory
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="accounts and owners need root")
 
@@ -265,3 +268,35 @@ def test_every_frequency(agent, tmp_path):
 
 def counts(agent):
     return {file.name: len(file.read_text()) for file in (agent.root / "srv").iterdir()}
+
+
+def test_every_built_in_is_as_good_as_a_drop_in(agent):
+    """The same plan, and a whole first boot, with nothing left that is loaded from where it is shipped."""
+    config = {
+        "hostname": "vm-1",
+        "users": ["default", {"name": "ada"}],
+        "write_files": [
+            {"path": "/srv/now", "content": "x"},
+            {"path": "/srv/late", "content": "x", "defer": True},
+        ],
+        "bootcmd": ["echo early >> order"],
+        "runcmd": ["echo late >> order"],
+    }
+    agent.tell(dict(BASE, **config))
+    shipped = json.loads(agent("plan", "--format", "json").stdout)
+    for name in ("modules", "schemas"):
+        target = agent.root / "etc/tsagent" / name
+        shutil.copytree(
+            os.path.join(shipped_directory(), name), str(target), ignore=shutil.ignore_patterns("__pycache__")
+        )
+    listed = json.loads(agent("modules", "--format", "json").stdout)
+    assert listed["problems"] == [] and len(listed["modules"]) >= 13
+    assert {item["shipped"] for item in listed["modules"]} == {False}
+    dropped = json.loads(agent("plan", "--format", "json").stdout)
+    assert dropped["modules"] == shipped["modules"] and dropped["pending"] == shipped["pending"] > 8
+    result = agent.run()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (agent.root / "order").read_text() == "early\nlate\n"
+    assert (agent.root / "etc/hostname").read_text() == "vm-1\n"
+    assert "ada:" in (agent.root / "etc/passwd").read_text()
+    assert agent.run().returncode == 0

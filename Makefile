@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test boot-test lint format types clean
+.PHONY: help demo test kill-test bench boot-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,9 +24,14 @@ test:  ## the whole test suite; as root it is complete
 	@[ "$$(id -u)" = 0 ] || echo "Not root: the tests that need root are left out, each with that reason."
 	@$(RUN) -m pytest $(ARGS)
 
-kill-test:  ## kill the agent at every mutating system call, and resume: ARGS="--sample 50" for some
+kill-test:  ## kill the agent at every mutating system call, its tools midway, and resume: ARGS="--sample 50" for some
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/kill/killtest.py $(ARGS)
+	@[ -n "$(ARGS)" ] || TSAGENT_KILL_POINTS=all $(RUN) -m pytest -s -k killed tests/modules
+
+bench:  ## CPU of a second boot beside that of an import of yaml
+	@$(BOOTSTRAP) test
+	@$(RUN) tests/benchmarks/second_boot.py $(ARGS)
 
 boot-test:  ## boot whole systems with the agent in them (root): ARGS="-k clone" for one
 	@$(BOOTSTRAP) boot

@@ -363,6 +363,7 @@ def test_growpart_killed_midway_is_resumed(tmp_path, label):
         assert partitions(image)[1][0]["size"] == wanted, point
         verify(image)
     assert killed == len(points), (killed, len(points))
+    print("growpart (%s): killed at %d points" % (label, killed))
     assert check_file_system(image, offset, wanted * 512, "ext4") == 40 * MIB
 
 

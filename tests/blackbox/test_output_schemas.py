@@ -193,6 +193,10 @@ def test_shutdown_leaves_a_valid_status(agent):
     checked(agent("status", "--format", "json").stdout, "status")
     assert agent.module("commands")["state"] == "interrupted"
     check_run(agent)
+    agent.run()  # what was cut off is not repeated
+    plan = checked(agent("plan", "--format", "json").stdout, "plan")
+    assert {"commands": "interrupted"}.items() <= {m["name"]: m["state"] for m in plan["modules"]}.items()
+    checked(agent("explain", "--format", "json").stdout, "explain")
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda path: os.path.basename(os.path.dirname(path)))

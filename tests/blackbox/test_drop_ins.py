@@ -29,7 +29,7 @@ def changes(context, settings):
     text = settings["text"]
     cores = context.facts.cpu.logical
     if settings.get("cores", True):
-        text = context.choose("text", "%s (%d cores)" % (text, cores), "the machine has them", ["cpu.logical"])
+        text = context.choose("text", "%s (%d cores)" % (text, cores), "it has them", ["cpu.logical"])
     if context.exists("/etc/motd.local"):
         context.warn("/etc/motd.local is not shown any more")
     yield WriteFile("/etc/motd", text + "\\n", 0o644, "root", "root", reason="banner: text")
@@ -91,7 +91,7 @@ def test_from_the_plan_to_the_status(agent):
     result = agent.run()
     assert result.returncode == 2, result.stdout + result.stderr  # its warning
     assert "banner: done" in result.stdout or "banner: 1 applied" in result.stdout, result.stdout
-    text = (agent.root / "etc/motd").read_text()
+    text = (agent.root / "etc/motd").read_text(encoding="utf-8")
     assert text.startswith("Welcome (") and text.endswith(" cores)\n")
     entry = agent.module("banner")
     assert entry["state"] == "done" and [item["state"] for item in entry["changes"]] == ["applied"]
@@ -102,7 +102,7 @@ def test_from_the_plan_to_the_status(agent):
     explained = agent("explain", "banner")
     assert explained.returncode == 0, explained.stderr
     assert "banner.text: from user-data:4:" in explained.stdout
-    assert "the machine has them [cpu.logical]" in explained.stdout
+    assert "it has them [cpu.logical]" in explained.stdout
     assert agent("explain", "banner", "text").returncode == 0
     listed = json.loads(agent("modules", "--format", "json").stdout)
     found = next(item for item in listed["modules"] if item["name"] == "banner")
@@ -114,9 +114,11 @@ def test_from_the_plan_to_the_status(agent):
 
     (agent.root / "etc/motd").write_text("mine\n")
     assert agent.run().returncode in (0, 2)
-    assert (agent.root / "etc/motd").read_text() == "mine\n"  # once for an instance, like a built-in
+    assert (agent.root / "etc/motd").read_text(
+        encoding="utf-8"
+    ) == "mine\n"  # once for an instance, like a built-in
     assert agent.run("--only", "banner", "--again").returncode == 2
-    assert (agent.root / "etc/motd").read_text() == text
+    assert (agent.root / "etc/motd").read_text(encoding="utf-8") == text
 
 
 def test_what_nobody_asks_for_is_no_change(agent):
@@ -137,7 +139,7 @@ def test_its_schema_judges_its_section(agent):
     told = "\n".join(agent.status()["warnings"])
     assert "user-data:5:" in told and "/banner/cores" in told
     assert "user-data:6:" in told and "colour" in told
-    assert (agent.root / "etc/motd").read_text().startswith("Hi (")
+    assert (agent.root / "etc/motd").read_text(encoding="utf-8").startswith("Hi (")
 
 
 def test_the_image_gives_it_defaults(agent):
@@ -145,19 +147,19 @@ def test_the_image_gives_it_defaults(agent):
     (agent.root / "etc/tsagent/agent.yaml").write_text("defaults: {banner: {text: Image, cores: false}}\n")
     agent.tell(BASE)
     assert agent.run().returncode == 0
-    assert (agent.root / "etc/motd").read_text() == "Image\n"
+    assert (agent.root / "etc/motd").read_text(encoding="utf-8") == "Image\n"
     agent.tell(dict(BASE, banner={"text": "User"}), instance_id="ins-2")
     assert agent.run().returncode == 0
-    assert (agent.root / "etc/motd").read_text() == "User\n"
+    assert (agent.root / "etc/motd").read_text(encoding="utf-8") == "User\n"
 
 
 def test_a_later_directory_wins_and_masks(agent):
     agent.tell(BASE)
-    for number, directory in enumerate(DIRECTORIES):
+    for directory in DIRECTORIES:
         schema = dict(SCHEMA, title="from " + directory)
         install(agent, directory, code=writes("/srv/from", directory), schema=schema)
         assert agent.run("--only", "banner", "--again").returncode == 0
-        assert (agent.root / "srv/from").read_text() == directory
+        assert (agent.root / "srv/from").read_text(encoding="utf-8") == directory
         listed = json.loads(agent("modules", "--format", "json").stdout)
         found = next(item for item in listed["modules"] if item["name"] == "banner")
         # File and schema as a pair.
@@ -178,7 +180,7 @@ def test_a_later_directory_wins_and_masks(agent):
     install(agent, "etc/tsagent", code=writes("/srv/from", "again"))
     assert masked(agent) == []
     assert agent.run("--only", "banner", "--again").returncode == 0
-    assert (agent.root / "srv/from").read_text() == "again"
+    assert (agent.root / "srv/from").read_text(encoding="utf-8") == "again"
 
 
 def masked(agent):
@@ -196,12 +198,14 @@ def test_a_built_in_is_replaced_by_the_pair_and_comes_back(agent):
     install(agent, "usr/lib/tsagent", "hostname", writes("/srv/host", "mine"), schema)
     agent.tell(dict(BASE, hostname="vm-1"))
     assert agent.run().returncode == 0
-    assert (agent.root / "srv/host").read_text() == "mine" and not (agent.root / "etc/hostname").exists()
+    assert (agent.root / "srv/host").read_text(encoding="utf-8") == "mine" and not (
+        agent.root / "etc/hostname"
+    ).exists()
     assert agent.module("hostname")["stage"] == "final"
     (agent.root / "usr/lib/tsagent/modules/hostname.py").unlink()
     agent.tell(dict(BASE, hostname="vm-1"), instance_id="ins-2")
     assert agent.run().returncode == 0
-    assert (agent.root / "etc/hostname").read_text() == "vm-1\n"
+    assert (agent.root / "etc/hostname").read_text(encoding="utf-8") == "vm-1\n"
     assert agent.module("hostname")["stage"] == "network"
 
 
@@ -230,7 +234,7 @@ def test_a_module_that_is_a_folder(agent, directory):
     (schemas / "colours.json").write_text(json.dumps(schema))
     agent.tell(BASE)
     assert agent.run().returncode == 0, agent.status()
-    assert (agent.root / "srv/colours").read_text() == "reds!?"
+    assert (agent.root / "srv/colours").read_text(encoding="utf-8") == "reds!?"
     assert sorted(os.listdir(str(folder))) == ["__init__.py", "late.py", "table.json", "words.py"]
 
 
@@ -246,7 +250,12 @@ def test_order_needs_and_locks(agent):
     agent.tell(BASE)
     result = agent.run("--workers", "4")
     assert result.returncode == 1
-    assert (agent.root / "srv/order").read_text().split() == ["zeta", "alpha", "source", "mid"]
+    assert (agent.root / "srv/order").read_text(encoding="utf-8").split() == [
+        "zeta",
+        "alpha",
+        "source",
+        "mid",
+    ]
     assert agent.module("needy")["state"] == "skipped" and "broken" in agent.module("needy")["reason"]
 
 
@@ -267,7 +276,7 @@ def test_every_frequency(agent, tmp_path):
 
 
 def counts(agent):
-    return {file.name: len(file.read_text()) for file in (agent.root / "srv").iterdir()}
+    return {file.name: len(file.read_text(encoding="utf-8")) for file in (agent.root / "srv").iterdir()}
 
 
 def test_every_built_in_is_as_good_as_a_drop_in(agent):
@@ -296,7 +305,7 @@ def test_every_built_in_is_as_good_as_a_drop_in(agent):
     assert dropped["modules"] == shipped["modules"] and dropped["pending"] == shipped["pending"] > 8
     result = agent.run()
     assert result.returncode == 0, result.stdout + result.stderr
-    assert (agent.root / "order").read_text() == "early\nlate\n"
-    assert (agent.root / "etc/hostname").read_text() == "vm-1\n"
-    assert "ada:" in (agent.root / "etc/passwd").read_text()
+    assert (agent.root / "order").read_text(encoding="utf-8") == "early\nlate\n"
+    assert (agent.root / "etc/hostname").read_text(encoding="utf-8") == "vm-1\n"
+    assert "ada:" in (agent.root / "etc/passwd").read_text(encoding="utf-8")
     assert agent.run().returncode == 0

@@ -155,7 +155,7 @@ def set_up(agent, given):
     (agent.seed / "vendor-data").write_text(VENDOR)
     agent.drop_in("vault", DROP_IN)
     schema = agent.root / "etc/tsagent/schemas/vault.json"
-    data = json.loads(schema.read_text())
+    data = json.loads(schema.read_text(encoding="utf-8"))
     data["x-tsagent"]["only_with_keys"] = True
     data["properties"]["vault"]["properties"] = {
         "token": {"type": "string", "enum": [canary("vault"), "x"], "x-tsagent": {"secret": True}}
@@ -210,12 +210,12 @@ def test_no_secret_leaves_its_place(agent, given, tmp_path):
     status = agent.status()
     states = {module["name"]: module for module in status["modules"]}
     # The places were reached, and what was asked for is there.
-    assert canary("plain") not in (agent.root / "etc/shadow").read_text()
-    assert crypted("hashed") in (agent.root / "etc/shadow").read_text()
-    assert (agent.root / "srv/private").read_text() == "a\n%s\n" % canary("file_private")
-    assert (agent.root / "srv/vault").read_text() == canary("vault")
-    assert (agent.root / "etc/ssh/ssh_host_ed25519_key").read_text() == given[0]
-    assert canary("runcmd_output") in (agent.root / "var/log/tsagent-output.log").read_text()
+    assert canary("plain") not in (agent.root / "etc/shadow").read_text(encoding="utf-8")
+    assert crypted("hashed") in (agent.root / "etc/shadow").read_text(encoding="utf-8")
+    assert (agent.root / "srv/private").read_text(encoding="utf-8") == "a\n%s\n" % canary("file_private")
+    assert (agent.root / "srv/vault").read_text(encoding="utf-8") == canary("vault")
+    assert (agent.root / "etc/ssh/ssh_host_ed25519_key").read_text(encoding="utf-8") == given[0]
+    assert canary("runcmd_output") in (agent.root / "var/log/tsagent-output.log").read_text(encoding="utf-8")
     assert states["commands"]["state"] == "failed" and states["vault"]["state"] == "done"
     # The lines that tell of what is wrong are there, without quoting it.
     told = "\n".join(status["warnings"])
@@ -224,8 +224,8 @@ def test_no_secret_leaves_its_place(agent, given, tmp_path):
     assert_silent(result.stdout, "standard output")
     assert_silent(result.stderr, "standard error")
     for place in ("run/tsagent/status.json", "run/tsagent/instance.json", "run/tsagent/handoff.json"):
-        assert_silent((agent.root / place).read_text(), place)
-    assert_silent((agent.root / "var/log/tsagent.log").read_text(), "the log")
+        assert_silent((agent.root / place).read_text(encoding="utf-8"), place)
+    assert_silent((agent.root / "var/log/tsagent.log").read_text(encoding="utf-8"), "the log")
     calls = [line for line in trace.read_text(errors="replace").splitlines() if "execve" in line]
     assert len(calls) > 20
     for line in calls:
@@ -294,7 +294,7 @@ def test_a_bug_in_a_module_shows_no_secret(agent, given):
         assert_silent(shown.stdout + shown.stderr, " ".join(words))
     assert agent.module("vault")["code"] == "module-bug"
     assert_silent(json.dumps(agent.status()), "status")
-    assert_silent((agent.root / "var/log/tsagent.log").read_text(), "the log")
+    assert_silent((agent.root / "var/log/tsagent.log").read_text(encoding="utf-8"), "the log")
 
 
 def test_a_secret_of_the_wrong_shape_is_not_quoted(agent, tmp_path):
@@ -404,4 +404,4 @@ def test_the_tracer_would_have_seen_it(tmp_path):
         ["strace", "-f", "-qq", "-v", "-s", "100000", "-e", "trace=execve,execveat", "-o", str(trace)]
         + ["/bin/sh", "-c", "SECRET=%s /bin/true; /bin/true %s" % (canary("env"), canary("argv"))]
     )
-    assert set(PATTERN.findall(trace.read_text())) == {canary("env"), canary("argv")}
+    assert set(PATTERN.findall(trace.read_text(encoding="utf-8"))) == {canary("env"), canary("argv")}

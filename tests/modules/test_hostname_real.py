@@ -33,15 +33,15 @@ def test_the_tree_gets_its_name_and_hosts_line(scratch_root):
         if not change.needs_live:
             assert change.probe(host).state == DIFFERS
             change.apply(host)
-    assert (scratch_root / "etc/hostname").read_text() == "web.example.com\n"
+    assert (scratch_root / "etc/hostname").read_text(encoding="utf-8") == "web.example.com\n"
     lines = "# mine\n127.0.0.1 localhost\n127.0.1.1 web.example.com web\n10.0.0.9 db # 127.0.1.1\n"
-    assert (scratch_root / "etc/hosts").read_text() == lines
+    assert (scratch_root / "etc/hosts").read_text(encoding="utf-8") == lines
     again, host = plan(scratch_root, settings)
     assert {change.probe(host).state for change in again if not change.needs_live} == {CONVERGED}
     renamed, host = plan(scratch_root, dict(settings, fqdn="www.example.org"))
     renamed[-1].apply(host)
     expected = lines.replace("web.example.com web", "www.example.org www")
-    assert (scratch_root / "etc/hosts").read_text() == expected
+    assert (scratch_root / "etc/hosts").read_text(encoding="utf-8") == expected
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_a_half_made_key_is_made_again(host, cut):
 def given(tmp_path, kind, passphrase=""):
     file = tmp_path / ("given-" + kind)
     subprocess.check_call(["ssh-keygen", "-q", "-N", passphrase, "-t", kind, "-f", str(file)])
-    return file.read_text(), (tmp_path / ("given-%s.pub" % kind)).read_text()
+    return file.read_text(encoding="utf-8"), (tmp_path / ("given-%s.pub" % kind)).read_text(encoding="utf-8")
 
 
 def test_a_given_key_is_installed_and_recognised(host, tmp_path):

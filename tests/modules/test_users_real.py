@@ -239,7 +239,7 @@ def test_a_random_password_is_shown_on_the_console_only(host, scratch_root):
     change = SetPassword("heidi", random=True)
     assert change.needs_live
     note = change.apply(host)
-    shown = console.read_text().strip()
+    shown = console.read_text(encoding="utf-8").strip()
     password = shown.rsplit(" ", 1)[1]
     assert shown.startswith("tsagent: password of heidi: ")
     assert len(password) == 20
@@ -278,14 +278,14 @@ def test_keys_are_merged_and_belong_to_the_user(host, scratch_root):
     file = ssh / "authorized_keys"
     assert (stat.S_IMODE(ssh.stat().st_mode), ssh.stat().st_uid) == (0o700, 1000)
     assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_uid) == (0o600, 1000)
-    assert file.read_text() == KEY + "\n"
+    assert file.read_text(encoding="utf-8") == KEY + "\n"
     limited = 'from="10.0.0.0/8",no-pty ' + OTHER
     file.write_text("# mine\n" + limited)
     authorize("ivan", [KEY, OTHER]).apply(host)
-    assert file.read_text() == "# mine\n" + limited + "\n" + KEY + "\n"
+    assert file.read_text(encoding="utf-8") == "# mine\n" + limited + "\n" + KEY + "\n"
     assert authorize("ivan", [OTHER, KEY]).probe(host).state == CONVERGED
     authorize("ivan", ["no-pty " + KEY], override=True).apply(host)
-    assert file.read_text() == "# mine\n" + limited + "\nno-pty " + KEY + "\n"
+    assert file.read_text(encoding="utf-8") == "# mine\n" + limited + "\nno-pty " + KEY + "\n"
 
 
 @pytest.mark.parametrize("link", [".ssh", ".ssh/authorized_keys"])
@@ -300,7 +300,7 @@ def test_a_users_link_cannot_lead_the_agent_elsewhere(host, scratch_root, link):
     with pytest.raises(AgentError) as caught:
         authorize("mallory", [KEY]).apply(host)
     assert caught.value.code == "unsafe-link"
-    assert (scratch_root / "etc/secret/authorized_keys").read_text() == "root's own\n"
+    assert (scratch_root / "etc/secret/authorized_keys").read_text(encoding="utf-8") == "root's own\n"
     assert (scratch_root / "etc/secret").stat().st_uid == 0
 
 
@@ -384,5 +384,5 @@ def test_a_home_that_is_in_use_is_never_taken_back(host, scratch_root):
     (scratch_root / "etc/passwd.lock").write_bytes(b"0\0")
     assert change.probe_resumed(host, before).state == DIFFERS
     change.heal(host, before)
-    assert (scratch_root / "home/judy/thesis").read_text() == "three years"
+    assert (scratch_root / "home/judy/thesis").read_text(encoding="utf-8") == "three years"
     assert change.probe_resumed(host, before).state == CONVERGED

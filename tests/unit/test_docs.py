@@ -176,10 +176,13 @@ def test_example_module_runs_as_a_drop_in(example):
     assert module["state"] == "done"
     assert [change["state"] for change in module["changes"]] == ["applied"] * 3
     file = example.root / "var/lib/builder/worker.conf"
-    assert file.read_text() == "server = farm.example.com\ntoken = not-to-be-shown\nworkers = 1\n"
+    assert (
+        file.read_text(encoding="utf-8")
+        == "server = farm.example.com\ntoken = not-to-be-shown\nworkers = 1\n"
+    )
     owner = (example.root / "var/cache/builder").stat().st_uid
     assert file.stat().st_mode & 0o7777 == 0o600 and file.stat().st_uid == owner != 0
-    status = (example.root / "run/tsagent/status.json").read_text()
+    status = (example.root / "run/tsagent/status.json").read_text(encoding="utf-8")
     assert "not-to-be-shown" not in output + status
     listed = tsagent_of("modules", "--root", str(example.root), "--format", "json")
     assert json.loads(listed)["problems"] == []

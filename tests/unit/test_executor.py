@@ -234,7 +234,7 @@ def test_later_is_resolved_when_applied(bench):
     path = Later(first, "home", "/%s/file")
     assert "known after" in str(path)
     result = bench.run(first, WriteFile(path, "text"))
-    assert (bench.root / "a-home/file").read_text() == "text"
+    assert (bench.root / "a-home/file").read_text(encoding="utf-8") == "text"
     assert result.changes[1].describe == "write /a-home/file (4 bytes)"
 
 

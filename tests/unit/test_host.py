@@ -82,7 +82,7 @@ def test_past_its_limit_the_whole_group_is_ended(tmp_path):
     os.mkfifo(str(tmp_path / "fifo"))
     script = "sh -c 'exec 3> %s; sleep 600' & wait" % (tmp_path / "fifo")
     reader = []
-    thread = threading.Thread(target=lambda: reader.append((tmp_path / "fifo").read_text()))
+    thread = threading.Thread(target=lambda: reader.append((tmp_path / "fifo").read_text(encoding="utf-8")))
     thread.start()
     result = Host("/").run(["sh", "-c", script], timeout=0.5)
     thread.join(30)

@@ -9,6 +9,7 @@ import signal
 import time
 
 from tsagent.errors import AgentError
+from tsagent.host.names import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,16 +118,16 @@ class Runner:
 
             def enter() -> None:
                 os.chroot(root)
-                os.chdir(cwd or "/")
+                os.chdir(native(cwd or "/"))
 
         started = time.monotonic()
         try:
             process = subprocess.Popen(
-                [program] + list(argv[1:]),
+                [program] + [native(word) for word in argv[1:]],
                 stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
                 stdout=kept,
                 stderr=kept,
-                cwd=cwd if chroot is None else None,
+                cwd=native(cwd) if chroot is None and cwd is not None else None,
                 env=self.environment(env),
                 start_new_session=True,
                 close_fds=True,
@@ -150,7 +151,7 @@ class Runner:
         """The whole environment a command sees: nothing of the agent's own."""
         env = {"PATH": self.path, "HOME": "/root", "LC_ALL": "C.UTF-8" if _has_c_utf8() else "C"}
         if extra:
-            env.update(extra)
+            env.update((name, native(value)) for name, value in extra.items())
         return env
 
     def _wait(

@@ -21,6 +21,7 @@ from tsagent.host.descriptors import (
     write_all,
     write_in_place,
 )
+from tsagent.host.names import native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Tree:
         """The content of a file. More than `limit` bytes: AgentError `file-too-large`."""
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
         if self.live:
-            descriptor = os.open(path, flags)
+            descriptor = os.open(native(path), flags)
         else:
             with self._place(path) as place:
                 descriptor = os.open(place.name, flags | os.O_NOFOLLOW, dir_fd=place.descriptor)
@@ -186,7 +187,7 @@ class Tree:
     def stat(self, path: str) -> os.stat_result:
         """The status of what `path` leads to, links followed."""
         if self.live:
-            return os.stat(path)
+            return os.stat(native(path))
         with self._place(path) as place:
             return place.stat()
 
@@ -204,7 +205,7 @@ class Tree:
         """The sorted names in a directory; none where it is absent or unreadable."""
         try:
             if self.live:
-                return sorted(os.listdir(path))
+                return sorted(os.listdir(native(path)))
             with self._place(path) as place:
                 descriptor = os.open(
                     place.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.descriptor
@@ -334,10 +335,10 @@ class Tree:
         with self._place(path, follow=False, create=0o755) as place:
             temporary = _temporary_name(place.name)
             try:
-                os.symlink(target, temporary, dir_fd=place.descriptor)
+                os.symlink(native(target), temporary, dir_fd=place.descriptor)
             except FileExistsError:
                 os.unlink(temporary, dir_fd=place.descriptor)  # left by a run that was cut off
-                os.symlink(target, temporary, dir_fd=place.descriptor)
+                os.symlink(native(target), temporary, dir_fd=place.descriptor)
             os.rename(temporary, place.name, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
             self._unsynced.add("/" + "/".join(place.parents))
 
@@ -406,7 +407,7 @@ def _components(path: str) -> "List[str]":
     """The components of a path, last one first. A NUL byte is refused as the kernel would."""
     if "\0" in path:
         raise OSError(errno.EINVAL, "NUL byte in path", path.replace("\0", "\\0"))
-    names = [name for name in path.split("/") if name and name != "."]
+    names = [name for name in native(path).split("/") if name and name != "."]
     names.reverse()
     return names
 

@@ -68,7 +68,9 @@ def start(host: "Host", options: Options, form: str) -> int:
         from tsagent.report.journald import JournalD
 
         report.sinks.append(JournalD())
-    if "JOURNAL_STREAM" not in os.environ or not host.live:
+    # As a unit, standard output is the journal, which has the lines already; systemd 219 does not say so.
+    unit = host.live and ("JOURNAL_STREAM" in os.environ or os.getppid() == 1)
+    if not unit or len(report.sinks) == 1:
         from tsagent.report.console import console
 
         report.sinks.append(console(form))

@@ -148,9 +148,19 @@ def _rpm_repository(root: str) -> None:
     write_files(root, {"etc/yum.repos.d/demo.repo": text})
 
 
-def user_data(packages: bool) -> str:
-    """What the demo's user asks for."""
-    config = {
+def user_data(packages: bool, accounts: bool) -> str:
+    """What the demo's user asks for; with `accounts`, an account besides root's and a file of its own."""
+    files: "List[Dict[str, str]]" = [
+        {"path": "/srv/hello.txt", "content": "hello from write_files\n"},
+        {
+            "path": "/srv/private",
+            "content": "c2VjcmV0Cg==",
+            "encoding": "b64",
+            "permissions": "0600",
+            "owner": "ada:operators",
+        },
+    ]
+    config: "Dict[str, object]" = {
         "hostname": "demo",
         "ssh_genkeytypes": ["ed25519"],
         "groups": ["operators"],
@@ -168,18 +178,14 @@ def user_data(packages: bool) -> str:
                 ],
             },
         ],
-        "write_files": [
-            {"path": "/srv/hello.txt", "content": "hello from write_files\n"},
-            {
-                "path": "/srv/private",
-                "content": "c2VjcmV0Cg==",
-                "encoding": "b64",
-                "permissions": "0600",
-                "owner": "ada:operators",
-            },
-        ],
+        "write_files": files,
         "runcmd": ["greeting=hello", 'echo "$greeting from runcmd" > srv/from-runcmd'],
-    }  # type: Dict[str, object]
+    }
+    if not accounts:
+        config["users"] = ["default"]
+        config["write_files"] = [
+            dict(entry, owner="root:root") if "owner" in entry else entry for entry in files
+        ]
     commands = config["runcmd"]
     assert isinstance(commands, list)
     if packages:

@@ -16,7 +16,6 @@ from tsagent.host.descriptors import (
     create_fresh,
     own,
     read_all,
-    read_attributes,
     remove_directory,
     write_all,
     write_in_place,
@@ -26,7 +25,7 @@ from tsagent.host.names import native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Dict, Iterator, List, Optional, Set, Tuple, Type
+    from typing import Iterator, List, Optional, Set, Tuple, Type
 
 _LINK_LIMIT = 40  # as Linux: MAXSYMLINKS
 _NAME_LIMIT = 255  # NAME_MAX of every file system the distributions ship
@@ -393,14 +392,6 @@ class Tree:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-    def attributes(self, path: str) -> "Dict[str, bytes]":
-        """Extended attributes of a file, links followed; none where they are not supported."""
-        descriptor = self.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            return read_attributes(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _components(path: str) -> "List[str]":

@@ -23,7 +23,7 @@ COLLECTOR = os.path.join(HERE, "collect.py")
 SUITE = "bookworm"
 SUITES = ("bookworm", "trixie", "forky", "bullseye", "stable", "testing", "sid")  # a mirror has them all
 PACKAGES = (
-    "systemd,systemd-sysv,dbus,udev,iproute2,openssh-server,sudo,cloud-guest-utils,"
+    "systemd,systemd-sysv,dbus,udev,iproute2,openssh-server,sudo,cloud-guest-utils,time,"
     "python3,python3-yaml,python3-requests,python3-jsonschema,python3-netifaces"
 )
 # Nothing here reads these, and without them a copy takes half the time.
@@ -121,18 +121,21 @@ def _sources(lines):
                     yield address, suite
 
 
-def base_tree():
-    """The cached tree without the agent, made first where there is none. Its path."""
+def base_tree(suite=SUITE, packages=PACKAGES):
+    """The cached tree of a Debian suite without the agent, made first where there is none. Its path.
+
+    `packages` are names with commas between: `PACKAGES + ",tuned"` for more than the usual.
+    """
     top = cache()
-    wanted = hashlib.sha256(("%s %s %s" % (SUITE, PACKAGES, UNREAD)).encode("ascii")).hexdigest()[:12]
-    tree = os.path.join(top, "debian-%s-%s" % (SUITE, wanted))
+    wanted = hashlib.sha256(("%s %s %s" % (suite, packages, UNREAD)).encode("ascii")).hexdigest()[:12]
+    tree = os.path.join(top, "debian-%s-%s" % (suite, wanted))
     with open(os.path.join(top, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.isdir(tree):
             partial = tree + ".partial"
             remove(partial)
             address = os.environ.get("TSAGENT_VM_MIRROR") or mirror()
-            words = ["debootstrap", "--variant=minbase", "--include=" + PACKAGES, SUITE, partial, address]
+            words = ["debootstrap", "--variant=minbase", "--include=" + packages, suite, partial, address]
             run(words, limit=BUILD_LIMIT, env=dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive"))
             for name in UNREAD:
                 remove(os.path.join(partial, name))

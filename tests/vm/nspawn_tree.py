@@ -35,6 +35,7 @@ UNREAD = (
     "usr/share/locale",
     "usr/share/info",
 )
+QUIET = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
 BUILD_LIMIT = 1200  # seconds for debootstrap, downloads included
 SITE = "usr/lib/python3/dist-packages"
 STAGES = ("tsagent-local.service", "tsagent-network.service", "tsagent-final.service")
@@ -129,20 +130,40 @@ def base_tree(suite=SUITE, packages=PACKAGES):
     top = cache()
     wanted = hashlib.sha256(("%s %s %s" % (suite, packages, UNREAD)).encode("ascii")).hexdigest()[:12]
     tree = os.path.join(top, "debian-%s-%s" % (suite, wanted))
+    if os.path.isdir(tree):
+        return tree
+    usual = base_tree(suite) if packages.startswith(PACKAGES + ",") else None
     with open(os.path.join(top, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.isdir(tree):
             partial = tree + ".partial"
             remove(partial)
-            address = os.environ.get("TSAGENT_VM_MIRROR") or mirror()
-            words = ["debootstrap", "--variant=minbase", "--include=" + packages, suite, partial, address]
-            run(words, limit=BUILD_LIMIT, env=dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive"))
+            if usual is None:
+                _debootstrap(suite, packages, partial)
+            else:
+                # debootstrap installs in an order of its own, which not every package bears.
+                _install(copy(usual, partial), packages[len(PACKAGES) + 1 :].split(","))
             for name in UNREAD:
                 remove(os.path.join(partial, name))
             # Kept on disk, the journal of a boot that went wrong can be read from outside.
             os.makedirs(os.path.join(partial, "var/log/journal"), exist_ok=True)
             os.rename(partial, tree)
     return tree
+
+
+def _debootstrap(suite, packages, tree):
+    address = os.environ.get("TSAGENT_VM_MIRROR") or mirror()
+    words = ["debootstrap", "--variant=minbase", "--include=" + packages, suite, tree, address]
+    run(words, limit=BUILD_LIMIT, env=QUIET)
+
+
+def _install(tree, packages):
+    """More packages by the tree's own apt-get; none of their services is started here."""
+    policy = os.path.join(tree, "usr/sbin/policy-rc.d")
+    write(tree, "/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
+    for words in (["update"], ["install", "-y", "--no-install-recommends"] + packages):
+        run(["chroot", tree, "apt-get", "-q"] + words, limit=BUILD_LIMIT, env=QUIET)
+    os.unlink(policy)
 
 
 def copy(source, target):

@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench boot-test lint format types clean
+.PHONY: help demo test kill-test bench boot-test deb lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ bench:  ## CPU of a second boot beside that of an import of yaml
 boot-test:  ## boot whole systems with the agent in them (root): ARGS="-k clone" for one
 	@$(BOOTSTRAP) boot
 	@$(RUN) -m pytest tests/vm $(ARGS)
+
+deb:  ## the Debian package, into dist/: ARGS="--output DIR" for elsewhere
+	@$(BOOTSTRAP) package
+	@$(PYTHON) packaging/deb/build.py $(ARGS)
 
 lint:  ## style, mistakes, Python 3.6, shell scripts
 	@$(BOOTSTRAP) lint

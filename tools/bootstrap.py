@@ -1,6 +1,6 @@
 """Sets up what `make demo`, `make test` and `make lint` need, from nothing but make and Python 3.6 or newer.
 
-    python3 tools/bootstrap.py demo|test|boot|lint|venv [--venv DIR] [--requirements FILE]...
+    python3 tools/bootstrap.py demo|test|package|boot|lint|venv [--venv DIR] [--requirements FILE]...
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -11,6 +11,7 @@ environment, so that a second call returns at once and asks nobody, until a requ
 import argparse
 import contextlib
 import fcntl
+import glob
 import hashlib
 import os
 import shlex
@@ -70,7 +71,23 @@ def has_yaml_header():
     return os.path.exists("/usr/include/yaml.h")
 
 
-PARTS = {"python:venv": has_venv, "python:headers": has_headers, "yaml.h": has_yaml_header}
+def has_fastjsonschema():
+    """Whether the system's own Python, which packages are built with, generates the validators."""
+    return bool(glob.glob("/usr/lib/python3*/*-packages/fastjsonschema"))
+
+
+def has_setuptools():
+    """Whether the system's own Python builds packages."""
+    return bool(glob.glob("/usr/lib/python3*/*-packages/setuptools"))
+
+
+PARTS = {
+    "python:venv": has_venv,
+    "python:headers": has_headers,
+    "yaml.h": has_yaml_header,
+    "fastjsonschema": has_fastjsonschema,
+    "setuptools": has_setuptools,
+}
 
 PYTHON = [
     Need("python:venv", "python3-venv", "python3-pip", required=True),
@@ -108,6 +125,13 @@ TEST = [
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
+PACKAGE = [
+    Need("dpkg-buildpackage", "dpkg-dev", "dpkg-dev"),
+    Need("dh", "debhelper", "debhelper"),
+    Need("dh_python3", "dh-python", "dh-python"),
+    Need("setuptools", "python3-setuptools", "python3-setuptools"),
+    Need("fastjsonschema", "python3-fastjsonschema", "python3-fastjsonschema"),
+]
 BOOT = [
     Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
     Need("debootstrap", "debootstrap", "debootstrap", root=True),
@@ -117,7 +141,8 @@ LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {
     "demo": (PYTHON + DEMO, [LIBRARIES]),
     "test": (PYTHON + DEMO + TEST, [LIBRARIES]),
-    "boot": (PYTHON + BOOT, [LIBRARIES]),
+    "package": (PYTHON + PACKAGE, [LIBRARIES]),
+    "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),
 }

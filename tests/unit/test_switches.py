@@ -1,5 +1,7 @@
 """Giving way to cloud-init: as the image says, and only on a running system."""
 
+import os
+
 import pytest
 
 from tsagent.host import Host
@@ -57,3 +59,11 @@ def test_turned_off_cloud_init_is_no_other_agent(host, tmp_path):
 def test_tree_that_is_prepared_has_no_other_agent(host):
     host.live = False
     assert other_agent(host) is None
+
+
+def test_the_agents_own_compatibility_command_is_no_other_agent(host, tmp_path, checkout):
+    with open(os.path.join(checkout, "packaging/compat/cloud-init"), encoding="utf-8") as file:
+        (tmp_path / "usr/bin/cloud-init").write_text(file.read(), encoding="utf-8")
+    assert other_agent(host) is None
+    assert run(host, Options(stage="all", only="marker", source="none"), Report()) == 0
+    assert (tmp_path / "marker").exists()

@@ -30,14 +30,14 @@ def main(argv: "Optional[List[str]]" = None) -> int:
     return guard(command, debug)
 
 
-def guard(command: "Callable[[], int]", debug: bool) -> int:
+def guard(command: "Callable[[], int]", debug: bool, program: str = "tsagent") -> int:
     """The one place that turns errors into a line and an exit code; a bug keeps its traceback."""
     try:
         return command()
     except AgentError as error:
         if debug:
             raise
-        _complain("%s (%s)" % (error, error.code))
+        _complain(program, "%s (%s)" % (error, error.code))
         return error.exit_code
     except BrokenPipeError:
         # Whoever read us has enough; Python must not complain again when it closes.
@@ -46,7 +46,7 @@ def guard(command: "Callable[[], int]", debug: bool) -> int:
     except OSError as error:
         if debug or error.filename is None:
             raise
-        _complain("%s: %s (os-error)" % (error.filename, error.strerror))
+        _complain(program, "%s: %s (os-error)" % (error.filename, error.strerror))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
@@ -69,8 +69,8 @@ def _run_unit(options: "object") -> int:
     return start(Host("/"), options, "text")
 
 
-def _complain(line: str) -> None:
-    sys.stderr.write("tsagent: %s\n" % line)
+def _complain(program: str, line: str) -> None:
+    sys.stderr.write("%s: %s\n" % (program, line))
 
 
 def _escape_output() -> None:

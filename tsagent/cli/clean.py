@@ -6,22 +6,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
+    from tsagent.host import Tree
+
 
 def main(values: "argparse.Namespace") -> int:
     """Clean the root and return the exit code."""
     import os
-    import sys
 
     from tsagent.host import Tree
-    from tsagent.state.clean import clean
-    from tsagent.state.lock import take_lock
 
     if not os.path.isdir(values.root):
         raise AgentError("%s: no such directory" % values.root, code="no-such-directory")
-    tree = Tree(values.root)
+    return clean_root(Tree(values.root), logs=values.logs, machine_id=values.machine_id)
+
+
+def clean_root(tree: "Tree", logs: bool, machine_id: bool, seeds: bool = True) -> int:
+    """Clean with the agent's lock held, name what could not be removed, and return the exit code."""
+    import os
+    import sys
+
+    from tsagent.state.clean import clean
+    from tsagent.state.lock import take_lock
+
     lock = take_lock(tree)
     try:
-        left = clean(tree, logs=values.logs, machine_id=values.machine_id)
+        left = clean(tree, logs=logs, machine_id=machine_id, seeds=seeds)
     finally:
         os.close(lock)
     for problem in left:

@@ -61,7 +61,7 @@ def make_settings(
         vendor_data=source.vendor_data,
         vendor_data2=source.vendor_data2,
         defaults=defaults,
-        instance_data=_instance_data(source),
+        instance_data=instance_data(source),
         allow_part_handlers=config.allow_part_handlers,
     )
     origins = settings.origins
@@ -70,7 +70,7 @@ def make_settings(
     return settings, warnings
 
 
-def _instance_data(source: "SourceData") -> "Dict[str, Any]":
+def instance_data(source: "SourceData") -> "Dict[str, Any]":
     """What templates may name: cloud-init's `v1` and `ds` beside our own names."""
     meta = source.metadata
     version1 = {

@@ -12,15 +12,19 @@ _HANDOFF_RESTORER = "/etc/tmpfiles.d/tsagent-handoff.conf"
 SEEDS = ("/var/lib/tsagent/seed", "/var/lib/cloud/seed")
 
 
-def clean(tree: "Tree", logs: bool = False, machine_id: bool = False) -> "List[str]":
+def clean(tree: "Tree", logs: bool = False, machine_id: bool = False, seeds: bool = True) -> "List[str]":
     """Remove state, seeds and host keys and leave the marker of an image; what could not be removed.
 
-    `logs` removes the logs too. `machine_id` makes the next boot choose a new machine-id.
+    `logs` removes the logs too; without `seeds` the seeds stay.
+    `machine_id` makes the next boot choose a new machine-id.
     """
     left: "List[str]" = []
     doomed = ["%s/%s" % (paths.STATE, name) for name in tree.listdir(paths.STATE) if name != "clean"]
     doomed += ["%s/%s" % (paths.RUN, name) for name in tree.listdir(paths.RUN) if name != "lock"]
-    doomed += SEEDS
+    if seeds:
+        doomed += SEEDS
+    else:
+        doomed = [path for path in doomed if path not in SEEDS]
     doomed.append(_HANDOFF_RESTORER)
     doomed += [
         "/etc/ssh/" + name

@@ -112,6 +112,14 @@ def settle(tree: "Tree", identity: Identity) -> None:
     tree.unlink(paths.CLEAN_MARKER, missing_ok=True)
 
 
+def _is_ours(tree: "Tree", path: str) -> bool:
+    """Whether it is the link that the compatibility files of `tsagent.compat.finished` are found by."""
+    try:
+        return tree.readlink(path) == paths.COMPATIBILITY
+    except OSError:
+        return False
+
+
 def in_use(tree: "Tree") -> "Optional[str]":
     """What shows that somebody has used this machine before the agent came, or None.
 
@@ -120,7 +128,7 @@ def in_use(tree: "Tree") -> "Optional[str]":
     if tree.exists(paths.CLEAN_MARKER):
         return None
     for path in _OTHER_AGENTS:
-        if tree.exists(path):
+        if tree.exists(path) and not _is_ours(tree, path):
             return path
     for name in tree.listdir("/etc/ssh"):
         if name.startswith("ssh_host_") and name.endswith("_key"):

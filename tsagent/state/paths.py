@@ -22,6 +22,10 @@ INSTANCE_SENSITIVE = RUN + "/instance-sensitive.json"
 HANDOFF = RUN + "/handoff.json"
 NOTHING_DUE = RUN + "/nothing-due"  # a condition of the later stages' units
 
+# Where cloud-init's files are looked for: what the compatibility package writes for provisioners.
+CLOUD_INSTANCE = "/var/lib/cloud/instance"  # a link to the next
+COMPATIBILITY = "/run/cloud-init/instance"
+
 LOG = "/var/log/tsagent.log"
 OUTPUT_LOG = "/var/log/tsagent-output.log"
 

@@ -25,12 +25,15 @@ def clean_root(tree: "Tree", logs: bool, machine_id: bool, seeds: bool = True) -
     import os
     import sys
 
+    from tsagent.state import paths
     from tsagent.state.clean import clean
     from tsagent.state.lock import take_lock
 
     lock = take_lock(tree)
     try:
         left = clean(tree, logs=logs, machine_id=machine_id, seeds=seeds)
+        if not tree.live:
+            tree.remove_tree(paths.RUN)  # the lock was the last of it
     finally:
         os.close(lock)
     for problem in left:

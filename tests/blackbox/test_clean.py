@@ -188,6 +188,10 @@ def test_what_cannot_be_removed_is_named_and_the_rest_goes(agent, used):
         ([], "uninitialized\n"),
         (["usr/lib/systemd/systemd", "usr/lib/systemd/libsystemd-shared-252.so"], "uninitialized\n"),
         (["usr/lib/systemd/systemd", "usr/lib/systemd/libsystemd-shared-247.so"], "uninitialized\n"),
+        (
+            ["usr/lib/systemd/systemd", "usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-257.so"],
+            "uninitialized\n",
+        ),
         (["usr/lib64/systemd/libsystemd-shared-255.4-6.tl4.so"], "uninitialized\n"),
         (["usr/lib/systemd/systemd", "usr/lib/systemd/libsystemd-shared-239.so"], ""),  # el8
         (["usr/lib/systemd/systemd"], ""),  # el7's 219

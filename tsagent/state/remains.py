@@ -53,7 +53,7 @@ _LEASES = (
     ("/var/lib/NetworkManager", (".lease", ".leases", "timestamps", "seen-bssids")),
 )
 # The library whose name tells systemd's version; 219 has none.
-_LIBRARIES = ("/usr/lib/systemd", "/lib/systemd", "/usr/lib64/systemd")
+_LIBRARIES = ("/usr/lib", "/lib", "/usr/lib64")  # and, of Debian, /usr/lib/x86_64-linux-gnu
 _TELLS_VERSION = "libsystemd-shared-"
 _UNINITIALIZED_SINCE = 247
 
@@ -100,11 +100,14 @@ def no_machine_id(tree: "Tree") -> bytes:
     """
     versions = []
     for directory in _LIBRARIES:
-        for name in tree.listdir(directory):
+        places = [directory] + [
+            "%s/%s" % (directory, name) for name in tree.listdir(directory) if "-linux-" in name
+        ]
+        for name in [name for place in places for name in tree.listdir(place + "/systemd")]:
             if name.startswith(_TELLS_VERSION):
                 digits = name[len(_TELLS_VERSION) :].split(".")[0].split("-")[0]
                 versions.append(int(digits) if digits.isdigit() else _UNINITIALIZED_SINCE)
-    if not versions and any(tree.exists(path + "/systemd") for path in _LIBRARIES):
+    if not versions and any(tree.exists(path + "/systemd/systemd") for path in _LIBRARIES):
         versions.append(219)  # linked into the program; in a file of its own since 231
     old = bool(versions) and max(versions) < _UNINITIALIZED_SINCE
     return b"" if old else b"uninitialized\n"

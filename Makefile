@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench boot-test deb lint format types clean
+.PHONY: help demo test kill-test bench boot-test rpm deb lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +37,11 @@ boot-test:  ## boot whole systems with the agent in them (root): ARGS="-k clone"
 	@$(BOOTSTRAP) boot
 	@$(RUN) -m pytest tests/vm $(ARGS)
 
-deb:  ## the Debian package, into dist/: ARGS="--output DIR" for elsewhere
+rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: ARGS="--target el8" for one
+	@$(BOOTSTRAP) package
+	@$(PYTHON) packaging/rpm/build.py $(ARGS)
+
+deb:  ## the Debian packages, into dist/: ARGS="--output DIR" for elsewhere
 	@$(BOOTSTRAP) package
 	@$(PYTHON) packaging/deb/build.py $(ARGS)
 

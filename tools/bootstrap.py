@@ -71,22 +71,18 @@ def has_yaml_header():
     return os.path.exists("/usr/include/yaml.h")
 
 
-def has_fastjsonschema():
-    """Whether the system's own Python, which packages are built with, generates the validators."""
-    return bool(glob.glob("/usr/lib/python3*/*-packages/fastjsonschema"))
-
-
-def has_setuptools():
-    """Whether the system's own Python builds packages."""
-    return bool(glob.glob("/usr/lib/python3*/*-packages/setuptools"))
+def has_system_library(name):
+    """Whether the system's own Python, which packages are built with, has this library."""
+    return bool(glob.glob("/usr/lib/python3*/*-packages/%s*" % name))
 
 
 PARTS = {
     "python:venv": has_venv,
     "python:headers": has_headers,
     "yaml.h": has_yaml_header,
-    "fastjsonschema": has_fastjsonschema,
-    "setuptools": has_setuptools,
+    "fastjsonschema": lambda: has_system_library("fastjsonschema"),
+    "setuptools": lambda: has_system_library("setuptools"),
+    "shtab": lambda: has_system_library("shtab"),
 }
 
 PYTHON = [
@@ -131,6 +127,8 @@ PACKAGE = [
     Need("dh_python3", "dh-python", "dh-python"),
     Need("setuptools", "python3-setuptools", "python3-setuptools"),
     Need("fastjsonschema", "python3-fastjsonschema", "python3-fastjsonschema"),
+    Need("shtab", "python3-shtab", "python3-shtab"),
+    Need("rpmbuild", "rpm", "rpm-build"),
 ]
 BOOT = [
     Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),

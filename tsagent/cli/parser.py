@@ -23,6 +23,18 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: "List[str]") -> "Tuple[Callable[[], int], bool]":
     """The command to call, and whether `--debug` was given. Raises SystemExit as argparse does."""
+    parser = grammar(arguments)
+    values = parser.parse_args(arguments)
+    if values.command is None:
+        parser.print_help()
+        raise SystemExit(EXIT_USAGE)
+    if getattr(values, "handler", None) is None:
+        parser.error("%s: a subcommand is missing" % values.command)
+    return (lambda: int(values.handler(values))), values.debug
+
+
+def grammar(arguments: "List[str]") -> "_Parser":
+    """The parser of these arguments: the options of `imds` are in it only where they name that command."""
     parser = _Parser(
         prog="tsagent",
         description="Turns a fresh TencentOS Server image into a working machine at first boot.",
@@ -43,13 +55,7 @@ def parse(arguments: "List[str]") -> "Tuple[Callable[[], int], bool]":
     _add_clean(commands)
     _add_imds(commands, arguments)
     _add_demo(commands)
-    values = parser.parse_args(arguments)
-    if values.command is None:
-        parser.print_help()
-        raise SystemExit(EXIT_USAGE)
-    if getattr(values, "handler", None) is None:
-        parser.error("%s: a subcommand is missing" % values.command)
-    return (lambda: int(values.handler(values))), values.debug
+    return parser
 
 
 def _command(commands: "Any", name: str, room: str, words: str) -> "_Parser":

@@ -4,6 +4,7 @@ A driver that is there is never replaced. Tencent Cloud's own installer, where i
 way to: two installers never run. Nothing here holds up a login.
 """
 
+from tsagent.changes import package_store
 from tsagent.changes.files import EditFile
 from tsagent.changes.system import EnableUnit, Verify
 from tsagent.errors import AgentError
@@ -90,20 +91,39 @@ def _install(
             "install it by hand, or say gpu_driver: {enabled: false}",
         )
     changes: "List[Change]" = []
+    stream = driver.stream if manager == "dnf" else ""
+    packages = _packages(context, driver, manager, settings)
     if settings.get("repository"):
         changes.append(repositories.repository_file(context, settings["repository"]))
         context.choose("repository", repositories.OWN_FILE, "gpu_driver.repository names it")
     else:
         found = repositories.configured(context)
-        if found is None:
+        ahead = package_store.read_sets(context.listdir, context.read)
+        served = package_store.set_of(ahead, manager, stream, packages) is not None
+        if found is None and not served:
+            what = "no package repository here has NVIDIA's driver (wanted: branch %d, %s)" % (
+                driver.branch,
+                driver.flavour,
+            )
+            if ahead:
+                what += "; what was downloaded ahead does not serve: " + "; ".join(
+                    item.describe() for item in ahead
+                )
             return _cannot(
                 context,
-                settings,
-                "no package repository here has NVIDIA's driver (wanted: branch %d, %s)"
-                % (driver.branch, driver.flavour),
+                dict(settings, enabled=True) if ahead else settings,
+                what,
                 "say gpu_driver: {repository: nvidia}, or the address of a mirror",
             )
-        context.choose("repository", found, "it is configured", [found])
+        if served:
+            context.choose(
+                "repository",
+                package_store.DIRECTORY,
+                "the packages were downloaded ahead",
+                [package_store.DIRECTORY],
+            )
+        else:
+            context.choose("repository", found, "it is configured", [str(found)])
     headers = _headers(context)
     if headers:
         changes.append(
@@ -115,7 +135,6 @@ def _install(
             )
         )
     if manager == "dnf":
-        stream = driver.stream
         changes.append(
             EditFile(
                 STREAM_FILE,
@@ -127,13 +146,13 @@ def _install(
                 reason="the stream pins branch %d" % driver.branch,
             )
         )
-    packages = _packages(context, driver, manager, settings)
     context.choose("packages", packages, "branch %d, %s kernel modules" % (driver.branch, driver.flavour))
     install = _packages_change(
         packages,
         manager,
         reason="driver %s, %s kernel modules" % (driver.version or driver.branch, driver.flavour),
         requires=list(changes),
+        variant=stream,
     )
     changes.append(install)
     load = _load("just installed", [install])
@@ -364,8 +383,8 @@ def _chain(first: "List[Change]", rest: "Iterator[Change]") -> "Iterator[Change]
 
 
 def _packages_change(
-    names: "List[str]", manager: str, reason: str, requires: "Sequence[Change]" = ()
+    names: "List[str]", manager: str, reason: str, requires: "Sequence[Change]" = (), variant: str = ""
 ) -> "Change":
     from tsagent.changes.packages import InstallPackages
 
-    return InstallPackages(names, manager, reason=reason, requires=requires)
+    return InstallPackages(names, manager, reason=reason, requires=requires, variant=variant)

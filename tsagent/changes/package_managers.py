@@ -158,6 +158,19 @@ class PackageManager:
         """One transaction that installs them all."""
         return self.transact(["install", "--"] + [self.word(item) for item in wanted])
 
+    def install_files(self, paths: "Sequence[str]") -> "CommandResult":
+        """One transaction that installs these package files of the root, without any repository."""
+        files = [self._host.root.host_path(path) for path in paths]
+        return self.transact(["--disablerepo=*", "install", "--"] + files)
+
+    def download(self, wanted: "Sequence[Wanted]", directory: str) -> "CommandResult":
+        """Fetch them, and all that they need and the root lacks, into a directory of this machine.
+
+        The packages' signatures are checked as at an installation. dnf and yum only.
+        """
+        options = ["--downloadonly", "--downloaddir=" + directory, "install", "--"]
+        return self.transact(options + [self.word(item) for item in wanted])
+
     def upgrade(self) -> "CommandResult":
         """Bring every package up to date."""
         return self.transact(["dist-upgrade"] if self.name == "apt" else ["upgrade"])

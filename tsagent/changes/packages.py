@@ -1,5 +1,6 @@
 """Changes to what is installed: fetch the lists, upgrade all, install some, see whether a restart is due."""
 
+from tsagent.changes import package_store
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.changes.package_managers import PackageManager, refused, unreachable, why
 from tsagent.errors import AgentError
@@ -100,6 +101,9 @@ class InstallPackages(_PackageChange):
 
     Each is a name, or a name and a version. Where the transaction fails they are tried one by one, so that
     an unknown name does not lose the others; each that failed is named with why.
+
+    Packages that were downloaded ahead into the image are taken from there, without any repository.
+    `variant` tells packages of the same names apart there, such as those of two module streams.
     """
 
     type = "install_packages"
@@ -110,7 +114,9 @@ class InstallPackages(_PackageChange):
         manager: "Optional[str]" = None,
         reason: str = "",
         requires: "Sequence[Change]" = (),
+        variant: str = "",
     ) -> None:
+        self.variant = variant
         self.packages: "List[Wanted]" = [item if isinstance(item, str) else list(item) for item in packages]
         names = [item if isinstance(item, str) else " ".join(item) for item in self.packages]
         super().__init__(", ".join(names), manager, reason, requires)
@@ -139,6 +145,20 @@ class InstallPackages(_PackageChange):
         wanted = missing + unclear
         if not wanted:
             return None
+        sets = package_store.read_sets(host.root.listdir, host.root.read)
+        words = [manager.word(item) for item in wanted]
+        ahead = package_store.set_of(sets, manager.name, self.variant, words)
+        trouble = ""
+        if ahead is not None:
+            result = manager.install_files(ahead.files)
+            if result.status == 0 and not manager.missing(missing)[0]:
+                self.sweep(manager)
+                return "installed %s, downloaded ahead" % ", ".join(words)
+            trouble = "those downloaded ahead could not be installed: %s; " % why(result)
+        elif sets:
+            trouble = "those downloaded ahead do not serve: %s; " % "; ".join(
+                item.describe() for item in sets
+            )
         result = manager.install(wanted)
         failures: "List[str]" = []
         if result.status == 0:
@@ -154,9 +174,9 @@ class InstallPackages(_PackageChange):
             raise AgentError(
                 "not installed: " + "; ".join(failures),
                 "packages-missing",
-                "check the names and that the repositories can be reached",
+                trouble + "check the names and that the repositories can be reached",
             )
-        return "installed " + ", ".join(manager.word(item) for item in wanted)
+        return "installed " + ", ".join(words)
 
     def _apart(self, host: "Host", manager: PackageManager, wanted: "List[Wanted]") -> "List[str]":
         """Install one by one; what failed and why."""

@@ -53,6 +53,7 @@ def grammar(arguments: "List[str]") -> "_Parser":
     _add_network(commands)
     _add_query(commands)
     _add_clean(commands)
+    _add_bake(commands)
     _add_imds(commands, arguments)
     _add_demo(commands)
     return parser
@@ -203,6 +204,22 @@ def _add_clean(commands: "Any") -> None:
     parser.add_argument(
         "--machine-id", action="store_true", help="make the next boot choose a new machine-id"
     )
+
+
+def _add_bake(commands: "Any") -> None:
+    parser = _command(
+        commands, "bake", "bake", "download into an image the packages that its first boot will install"
+    )
+    parser.add_argument("--root", default="/", metavar="DIR", help="the tree of the image (default: /)")
+    parser.add_argument(
+        "--gpu",
+        action="append",
+        default=[],
+        metavar="MODEL",
+        help="for machines with such GPUs, such as A100",
+    )
+    parser.add_argument("--user-data", metavar="FILE", help="user data that the first boot will have")
+    _format(parser)
 
 
 def _add_imds(commands: "Any", arguments: "List[str]") -> None:

@@ -73,6 +73,9 @@ NOT_GPUS = {("1002", "515e"), ("1002", "5969")}
 # the management controllers' screens have the same class.
 GPU_MAKERS = ("10de", "1002", "8086", "1ed5")
 
+# Models that come on boards with NVSwitches, too. Source: NVIDIA's HGX and DGX data sheets.
+ON_NVSWITCHES = ("V100", "A100", "A800", "H100", "H800", "H20", "H20-3e", "H200", "B200", "B300")
+
 NVSWITCHES = {"1ac2": "NVSwitch 1", "1af1": "NVSwitch 2", "22a3": "NVSwitch 3"}
 
 # RDMA adapters of vendor 15b3: (model, whether it is a virtual function).

@@ -133,7 +133,8 @@ class Machine:
         # A control group of its own: two benches at a time do not meet in one.
         self.cgroups = []
         for top in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"):
-            if os.path.exists(top + "/cgroup.procs"):
+            # Not cgroup.procs: beside version 1, nspawn leaves a plain file of that name in a tmpfs.
+            if os.path.exists(top + "/cgroup.clone_children") or os.path.exists(top + "/cgroup.controllers"):
                 path = "%s/%s" % (top, self.name)
                 os.makedirs(path, exist_ok=True)
                 self.cgroups.append(path)

@@ -347,9 +347,9 @@ class RemoveFile(Change):
 
 
 def _digest(data: bytes) -> str:
-    import hashlib
+    from tsagent.digests import sha256
 
-    return hashlib.sha256(data).hexdigest()
+    return sha256(data).hexdigest()
 
 
 def _diff(old: bytes, new: bytes, path: str) -> "List[str]":

@@ -320,7 +320,7 @@ def _there(tree: "Tree", path: str) -> bool:
 
 def _digest(tree: "Tree", path: str) -> "Optional[str]":
     """What tells one key file from another without telling the key."""
-    from hashlib import sha256
+    from tsagent.digests import sha256
 
     try:
         return sha256(tree.read(path, _KEYS_LIMIT)).hexdigest()

@@ -1,6 +1,7 @@
 """The names by which the journal knows changes."""
 
-import json
+from tsagent.digests import sha256
+from tsagent.quickjson import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,5 @@ def identify(module: str, changes: "Sequence[Change]") -> None:
 
 def _digest(change: "Change") -> str:
     # crc32 would do to tell plans apart, but a target may come from outside: make clashes hard.
-    from hashlib import sha256
-
-    text = json.dumps(change.payload(), sort_keys=True, default=str)
+    text = dumps(change.payload(), sort_keys=True, default=str)
     return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]

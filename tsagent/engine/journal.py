@@ -4,11 +4,11 @@ One line is one JSON object. A torn last line, left by a power cut, is cut. The 
 format; a journal of a newer format is refused rather than started anew.
 """
 
-import json
 import os
 from _thread import allocate_lock  # the rest of threading is not needed at every boot
 
 from tsagent.errors import AgentError
+from tsagent.quickjson import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Journal:
         lines = data[:whole].splitlines()
         for number, line in enumerate(lines, 1):
             try:
-                event = json.loads(line.decode("utf-8"))
+                event = loads(line)
                 if number == 1:
                     self._check_format(event)
                 else:
@@ -254,4 +254,4 @@ def _header() -> "Dict[str, Any]":
 
 
 def _line(event: "Dict[str, Any]") -> bytes:
-    return json.dumps(event, ensure_ascii=True, sort_keys=True).encode("ascii") + b"\n"
+    return dumps(event, sort_keys=True).encode("ascii") + b"\n"

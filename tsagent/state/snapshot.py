@@ -3,8 +3,7 @@
 A resume and every later boot work from the snapshot, never from a fresh fetch.
 """
 
-import json
-
+from tsagent.quickjson import loads
 from tsagent.state import paths
 from tsagent.state.store import read_state, write_json
 
@@ -85,6 +84,6 @@ def publish(tree: "Tree", snapshot: Snapshot, instance_id: str) -> None:
     }
     public = dict(head, metadata=snapshot.metadata)
     write_json(tree, paths.INSTANCE, public, 0o644, sync=False)
-    settings = json.loads(snapshot.settings.to_json())  # bytes in the form JSON can hold
+    settings = loads(snapshot.settings.to_json())  # bytes in the form JSON can hold
     everything = dict(public, sensitive=snapshot.source.get("sensitive", {}), config=settings["config"])
     write_json(tree, paths.INSTANCE_SENSITIVE, everything, 0o600, sync=False)

@@ -1,8 +1,7 @@
 """Small JSON files of the agent's own: read with their format checked, written whole."""
 
-import json
-
 from tsagent.errors import AgentError
+from tsagent.quickjson import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 def read_json(tree: "Tree", path: str) -> "Optional[Any]":
     """The parsed file, or None where it is absent. Raises AgentError `bad-state` when it is not JSON."""
     try:
-        return json.loads(tree.read(path).decode("utf-8"))
+        return loads(tree.read(path))
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError):
@@ -40,7 +39,7 @@ def read_state(
 
 def write_json(tree: "Tree", path: str, value: "Any", mode: int = 0o600, sync: bool = True) -> None:
     """Replace the file by `value` as JSON."""
-    data = json.dumps(value, indent=1, sort_keys=False, ensure_ascii=True) + "\n"
+    data = dumps(value, lines=True) + "\n"
     tree.write_atomic(path, data.encode("ascii"), mode, sync=sync)
 
 
@@ -51,7 +50,7 @@ def cached(tree: "Tree", path: str, key: "List[Any]", make: "Callable[[], Any]",
     written is done without.
     """
     try:
-        stored = json.loads(tree.read(path).decode("utf-8"))
+        stored = loads(tree.read(path))
         if stored["key"] == key:
             return stored["value"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -59,7 +58,7 @@ def cached(tree: "Tree", path: str, key: "List[Any]", make: "Callable[[], Any]",
     value = make()
     if keep:
         try:
-            data = json.dumps({"key": key, "value": value}).encode("ascii")
+            data = dumps({"key": key, "value": value}).encode("ascii")
             tree.write_atomic(path, data, 0o600, sync=False)
         except OSError:
             pass  # a read-only root has no cache; the next boot pays for it

@@ -42,8 +42,8 @@ def generated() -> "Dict[str, Any]":
 
 def digest(schema: "Dict[str, Any]", key: str) -> str:
     """A digest of all that decides whether a value of `key` is valid."""
-    import hashlib
-    import json
+    from tsagent.digests import sha256
+    from tsagent.quickjson import dumps
 
     parts = [key, schema["properties"][key], schema.get("definitions")]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("ascii")).hexdigest()[:32]
+    return sha256(dumps(parts, sort_keys=True).encode("ascii")).hexdigest()[:32]

@@ -55,7 +55,8 @@ class Settings:
     def to_json(self) -> str:
         """Everything as JSON text. It holds secrets: keep it 0600."""
         import binascii
-        import json
+
+        from tsagent import quickjson
 
         def text(data: bytes) -> str:
             return binascii.b2a_base64(data, newline=False).decode("ascii")
@@ -73,20 +74,26 @@ class Settings:
             "problems": [problem.as_data() for problem in self.problems],
             "parts": self.parts,
         }
-        return json.dumps(data, default=other)
+        return quickjson.dumps(data, default=other)
 
     @classmethod
     def from_json(cls, text: str) -> "Settings":
         """The settings that `to_json` wrote. Raises ValueError when the text is not that."""
         import binascii
-        import json
+
+        from tsagent import quickjson
 
         def hook(mapping: "Dict[str, Any]") -> "Any":
             if len(mapping) == 1 and isinstance(mapping.get(_BYTES), str):
                 return binascii.a2b_base64(mapping[_BYTES])
             return mapping
 
-        data = json.loads(text, object_hook=hook)
+        if _BYTES in text:
+            import json
+
+            data = json.loads(text, object_hook=hook)
+        else:
+            data = quickjson.loads(text)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise ValueError("not a snapshot of settings")
         scripts = [dict(script, content=binascii.a2b_base64(script["content"])) for script in data["scripts"]]

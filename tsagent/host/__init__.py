@@ -47,9 +47,8 @@ class Host:
 
     def limited(self, seconds: float) -> "Host":
         """The same host, whose tools must end within `seconds` from now; 0 is no limit."""
-        import copy
-
-        other = copy.copy(self)
+        other = Host.__new__(Host)
+        other.__dict__.update(self.__dict__)
         other._deadline = self.clock.monotonic() + seconds if seconds else None
         return other
 

@@ -5,16 +5,18 @@ hold the agent by keeping the pipe open.
 """
 
 import os
-import signal
 import time
+from _signal import SIGALRM, SIGKILL, SIGTERM  # `signal` builds enumerations of them all
 
 from tsagent.errors import AgentError
 from tsagent.host.names import native
+from tsagent.host.spawn import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
-    from typing import Dict, Optional, Sequence
+    from typing import Any, Callable, Dict, Optional, Sequence
+
+    from tsagent.host.spawn import Process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
@@ -73,10 +75,23 @@ class Runner:
     def __init__(self, path: str = PATH) -> None:
         self.path = path
         self.interrupted = False
+        self._idle = False
 
     def interrupt(self) -> None:
         """Make every running killable command end and every waiting caller see `Interrupted`."""
         self.interrupted = True
+        if self._idle:
+            raise Interrupted()
+
+    def wait_for(self, call: "Callable[[], Any]") -> "Any":
+        """What a call that blocks gives, on the thread that hears signals; Interrupted when one comes."""
+        self._idle = True
+        try:
+            if self.interrupted:
+                raise Interrupted()
+            return call()
+        finally:
+            self._idle = False
 
     def which(self, name: str) -> "Optional[str]":
         """The absolute path of a program, or None."""
@@ -106,37 +121,16 @@ class Runner:
         `output` is a descriptor to write to instead of keeping the output.
         Raises AgentError `no-such-program`; `Interrupted` when the machine shuts down meanwhile.
         """
-        import subprocess
-
         program = self.which(argv[0]) if chroot is None else argv[0]
         if program is None:
             raise AgentError("the program %s is not installed" % argv[0], code="no-such-program")
         kept = output if output is not None else _unlinked_file()
-        enter = None
-        if chroot is not None:
-            root = chroot
-
-            def enter() -> None:
-                os.chroot(root)
-                os.chdir(native(cwd or "/"))
-
+        words = [program] + [native(word) for word in argv[1:]]
         started = time.monotonic()
         try:
-            process = subprocess.Popen(
-                [program] + [native(word) for word in argv[1:]],
-                stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
-                stdout=kept,
-                stderr=kept,
-                cwd=native(cwd) if chroot is None and cwd is not None else None,
-                env=self.environment(env),
-                start_new_session=True,
-                close_fds=True,
-                preexec_fn=enter,
-            )
-            if stdin is not None:
-                _feed(process, stdin)
+            process = start(words, self.environment(env), kept, stdin, cwd, chroot)
             timed_out = self._wait(process, started, timeout, killable)
-            status = process.returncode if process.returncode is not None else -signal.SIGALRM
+            status = process.returncode if process.returncode is not None else -SIGALRM
             text = b"" if output is not None else _tail(kept)
         except OSError as error:
             raise AgentError(
@@ -154,9 +148,7 @@ class Runner:
             env.update((name, native(value)) for name, value in extra.items())
         return env
 
-    def _wait(
-        self, process: "subprocess.Popen[bytes]", started: float, timeout: "Optional[float]", killable: bool
-    ) -> bool:
+    def _wait(self, process: "Process", started: float, timeout: "Optional[float]", killable: bool) -> bool:
         """Wait for the end; whether the limit was passed."""
         pause = 0.0005  # short commands are seen at once, long ones cost little
         while process.poll() is None:
@@ -170,13 +162,13 @@ class Runner:
                 return True
             time.sleep(pause)
             pause = min(pause * 2, _POLL)
-        if self.interrupted and process.returncode in (-signal.SIGTERM, -signal.SIGKILL):
+        if self.interrupted and process.returncode in (-SIGTERM, -SIGKILL):
             raise Interrupted()
         return False
 
 
-def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    for number, grace in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+def _kill_group(process: "Process") -> None:
+    for number, grace in ((SIGTERM, GRACE), (SIGKILL, GRACE)):
         try:
             os.killpg(process.pid, number)
         except ProcessLookupError:
@@ -184,22 +176,13 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + grace
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
-        if process.returncode is not None and number == signal.SIGTERM:
+        if process.returncode is not None and number == SIGTERM:
             # The leader is gone; what it left in its group goes too.
             try:
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, SIGKILL)
             except ProcessLookupError:
                 pass
             break
-
-
-def _feed(process: "subprocess.Popen[bytes]", data: bytes) -> None:
-    assert process.stdin is not None
-    try:
-        process.stdin.write(data)
-        process.stdin.close()
-    except BrokenPipeError:
-        pass  # it did not want all of it; its exit status tells the rest
 
 
 def _unlinked_file() -> int:

@@ -83,7 +83,7 @@ def text_of(data: bytes, name: str, limits: Limits, line_offset: int, problems: 
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         raise Refused(Problem(ERROR, "", wrong[0], name, line, column, "encoding"))
     text = data.decode("utf-8")
-    bad = yamlwords.NOT_PRINTABLE.search(text)
+    bad = yamlwords.unprintable(text)
     if bad is not None:
         at = bad.start()
         line = text.count("\n", 0, at) + 1 + line_offset
@@ -97,9 +97,9 @@ def parser_of(parser: str) -> str:
     """The parser that "auto" means here: "c" or "pure"."""
     if parser != "auto":
         return parser
-    import yaml
+    from tsagent.userdata.yamllibrary import yaml
 
-    return "c" if getattr(yaml, "__with_libyaml__", False) else "pure"
+    return "c" if getattr(yaml(), "__with_libyaml__", False) else "pure"
 
 
 def event_source(text: str, parser: str) -> "Callable[[], Any]":

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple
 
 # What YAML 1.1 allows in a stream (section 5.1, "Character Set").
-NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_PRINTABLE_ASCII = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+_NOT_PRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 # (what stands in the parser's problem or context, our words); the first that fits is used.
 # `%(opened)s` is " opened on line N" where the parser says where the construct began.
@@ -38,6 +39,16 @@ _WORDS: "List[Tuple[str, str]]" = [
     ("cannot start any token", "a character that cannot begin a value: put the text in quotes"),
     ("simple key", "a key must stand on one line and be shorter than 1024 characters"),
 ]
+
+
+def unprintable(text: str) -> "Any":
+    """The match of the first character that YAML does not allow, or None."""
+    try:
+        if not text.encode("ascii").translate(None, _PRINTABLE_ASCII):
+            return None  # compiling the expression takes longer than most texts are worth
+    except UnicodeEncodeError:
+        pass
+    return re.search(_NOT_PRINTABLE, text)
 
 
 def syntax_message(error: "Any", lines: "List[str]") -> "Tuple[str, int, int]":

@@ -1,5 +1,7 @@
 """Changes to the running system: kernel parameters, host name, units, tuning profile; and looks at it."""
 
+import os
+
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.changes.units import UnitFile, find_unit, make_links, missing_links
 from tsagent.errors import AgentError
@@ -83,10 +85,20 @@ class SetSysctl(Change):
         return Probe(CONVERGED) if current == self.value else Probe(DIFFERS, "is %s" % (current or "empty"))
 
     def apply(self, host: "Host") -> "Optional[str]":
-        host.check(["sysctl", "-w", "%s=%s" % (self.key, self.value)])
+        descriptor = host.root.open(self.file, os.O_WRONLY)
+        try:
+            os.write(descriptor, self.value.encode("utf-8", "surrogateescape") + b"\n")
+        except OSError as error:
+            raise AgentError(
+                "%s cannot be set to %s: %s" % (self.key, self.value, error.strerror),
+                "sysctl-not-taken",
+                "choose a value this kernel takes",
+            ) from None
+        finally:
+            os.close(descriptor)
         seen = self.probe(host)
         if seen.state == DIFFERS:
-            # sysctl succeeds where the kernel clamps or ignores what it was given.
+            # Writing succeeds where the kernel clamps or ignores what it was given.
             raise AgentError(
                 "%s was set to %s but %s" % (self.key, self.value, seen.detail),
                 "sysctl-not-taken",
@@ -123,9 +135,9 @@ class SetHostname(Change):
 
     def apply(self, host: "Host") -> "Optional[str]":
         # The system call itself: no daemon need run yet, and /proc/sys may be read-only in a container.
-        import socket
+        import _socket  # of `socket` only its C part is needed
 
-        socket.sethostname(self.name)
+        _socket.sethostname(self.name)
         return None
 
 

@@ -1,10 +1,11 @@
 """Running the modules of one stage: in graph order, with workers and named locks."""
 
+from _thread import allocate_lock, start_new_thread
+
 from tsagent.engine import results
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
     from typing import Callable, Dict, List, Optional, Set
 
     from tsagent.engine.graph import Graph
@@ -80,7 +81,10 @@ class _Pool:
         self.running: "Dict[str, List[str]]" = {}
         self._finished: "List[ModuleResult]" = []
         self._error: "Optional[BaseException]" = None
-        self._condition: "Optional[threading.Condition]" = None
+        # `threading` would cost more than what most modules do.
+        self._guard = allocate_lock()
+        self._news = allocate_lock()  # held while nothing has ended that `collect` has not seen
+        self._news.acquire()
 
     def full(self) -> bool:
         return len(self.running) >= self._size
@@ -90,8 +94,6 @@ class _Pool:
         return bool(held & set(locks))
 
     def start(self, name: str, locks: "List[str]", alone: bool) -> None:
-        import threading
-
         self.running[name] = locks
         if alone or self._size == 1:
             try:
@@ -99,10 +101,8 @@ class _Pool:
             except BaseException:
                 self.running.pop(name)
                 raise
-            return
-        if self._condition is None:
-            self._condition = threading.Condition()
-        threading.Thread(target=self._run, args=(name,), name=name, daemon=True).start()
+        else:
+            start_new_thread(self._run, (name,))
 
     def _run(self, name: str) -> None:
         result = None
@@ -111,25 +111,20 @@ class _Pool:
             result = self._work(name)
         except BaseException as caught:  # noqa: BLE001 (handed to the caller's thread)
             error = caught
-        assert self._condition is not None
-        with self._condition:
+        with self._guard:
             if result is None:
                 self._error = self._error or error
                 self.running.pop(name)
             else:
                 self._finished.append(result)
-            self._condition.notify_all()
+            if self._news.locked():
+                self._news.release()
 
     def collect(self) -> "List[ModuleResult]":
         """Wait until at least one running module has ended, and return those that have."""
-        if not self.running and self._error is None:
-            return []
-        if self._condition is not None:
-            with self._condition:
-                while not self._finished and self._error is None:
-                    self._condition.wait(1.0)
-                done, self._finished = self._finished, []
-        else:
+        if self.running and not self._finished and self._error is None:
+            self._news.acquire()
+        with self._guard:
             done, self._finished = self._finished, []
         for result in done:
             self.running.pop(result.name, None)
@@ -139,7 +134,5 @@ class _Pool:
 
     def drain(self) -> None:
         """Wait for the others to notice the interruption."""
-        if self._condition is not None:
-            with self._condition:
-                while set(self.running) - {result.name for result in self._finished}:
-                    self._condition.wait(1.0)
+        while set(self.running) - {result.name for result in self._finished}:
+            self._news.acquire()

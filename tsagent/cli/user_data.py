@@ -10,8 +10,7 @@ if TYPE_CHECKING:
 def main(values: "argparse.Namespace") -> int:
     """Print parts, merged configuration, scripts and warnings."""
     from tsagent.host import Host
-    from tsagent.registry.discovery import discover
-    from tsagent.session.settings import load_schemas
+    from tsagent.registry.discovery import discover, load_schemas
     from tsagent.userdata.command import show
 
     host = Host("/")

@@ -5,18 +5,18 @@ file and schema as a pair. An empty file or a link to /dev/null masks the module
 data, a file that somebody other than root or the caller owns or may write is refused and reported.
 """
 
-import json
 import os
 import stat as stat_module
 
 from tsagent.errors import AgentError
+from tsagent.quickjson import dumps, loads
 from tsagent.registry.metadata import ModuleInfo, read_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
-    from tsagent.host import Tree
+    from tsagent.host import Host, Tree
 
 DROP_IN_DIRECTORIES = ("/usr/lib/tsagent", "/run/tsagent", "/etc/tsagent")
 CACHE = "/var/lib/tsagent/cache/modules.json"
@@ -83,7 +83,7 @@ def load_schema(root: "Tree", path: str, shipped: bool) -> "Any":
                 data = stream.read()
         else:
             data = root.read(path, _SCHEMA_LIMIT)
-        return json.loads(data.decode("utf-8"))
+        return loads(data)
     except ValueError as error:
         where = "%s:%d:%d" % (path, getattr(error, "lineno", 1), getattr(error, "colno", 1))
         raise AgentError("%s: not JSON" % where, code="bad-schema") from None
@@ -91,6 +91,14 @@ def load_schema(root: "Tree", path: str, shipped: bool) -> "Any":
         raise AgentError("%s: nested too deeply" % path, code="bad-schema") from None
     except OSError as error:
         raise AgentError("%s: %s" % (path, error.strerror), code="bad-schema") from None
+
+
+def load_schemas(host: "Host", modules: "Dict[str, ModuleInfo]") -> "List[Dict[str, Any]]":
+    """The parsed schema files of these modules, by the modules' names."""
+    return [
+        load_schema(host.root, info.schema_path, info.shipped)
+        for info in sorted(modules.values(), key=lambda info: info.name)
+    ]
 
 
 def _candidates(root: "Tree", shipped: str) -> "Tuple[List[Any], List[str], List[str]]":
@@ -173,7 +181,7 @@ def _stamp(status: os.stat_result) -> "List[int]":
 
 def _read_cache(root: "Tree", key: "List[Any]") -> "Optional[Dict[str, ModuleInfo]]":
     try:
-        cached = json.loads(root.read(CACHE).decode("utf-8"))
+        cached = loads(root.read(CACHE))
         if cached["format"] == _CACHE_FORMAT and cached["key"] == key:
             return {item["name"]: ModuleInfo(item) for item in cached["modules"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -188,6 +196,6 @@ def _write_cache(root: "Tree", key: "List[Any]", modules: "Dict[str, ModuleInfo]
         "modules": [modules[name].as_data() for name in sorted(modules)],
     }
     try:
-        root.write_atomic(CACHE, json.dumps(cached).encode("utf-8"), 0o600, sync=False)
+        root.write_atomic(CACHE, dumps(cached).encode("ascii"), 0o600, sync=False)
     except OSError:
         pass  # a root that cannot be written has no cache; everything else says so where it matters

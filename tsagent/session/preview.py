@@ -100,11 +100,7 @@ class Preview:
         return planned
 
     def _learn_secrets(self) -> None:
-        from tsagent.session.settings import secret_values
-
-        snapshot = self.session.snapshot
-        if snapshot is not None:
-            self.report.secrets(secret_values(self.host, self.session.modules, snapshot.config))
+        self.report.secrets(self.session.secrets())
 
 
 def preview(host: "Host", options: "Options") -> "Dict[str, Any]":

@@ -4,7 +4,7 @@ from tsagent.engine import results
 from tsagent.engine.journal import Journal
 from tsagent.errors import AgentError
 from tsagent.facts import Facts
-from tsagent.registry.discovery import discover
+from tsagent.registry.discovery import discover, load_schemas
 from tsagent.session import instance as instance_room
 from tsagent.session.selection import Verdict, judge
 from tsagent.session.switches import skipped_modules
@@ -54,6 +54,7 @@ class Session:
         self.recognition = instance_room.recognise(host, self.config, options, self.facts)
         self.snapshot: "Optional[Snapshot]" = None
         self._asked = False
+        self._schemas: "Optional[List[Dict[str, Any]]]" = None
         self._journals: "Dict[str, Journal]" = {}
         if self.recognition.identity is not None:
             self._establish()
@@ -124,7 +125,7 @@ class Session:
             )
         if self.options.user_data is not None:
             source.user_data = _read_user_data(self.options.user_data)
-        settings, warnings = make_settings(self.host, self.config, self.modules, source)
+        settings, warnings = make_settings(self.config, self.modules, self.schemas(), source)
         snapshot = Snapshot(source.to_json(), settings, warnings)
         if not self.readonly:
             assert self.instance_id is not None
@@ -139,6 +140,24 @@ class Session:
         return SourceData.from_json(snapshot.source).user_data != _read_user_data(self.options.user_data)
 
     # -- modules ------------------------------------------------------------------------------
+
+    def schemas(self) -> "List[Dict[str, Any]]":
+        """The parsed schema files of all modules."""
+        if self._schemas is None:
+            self._schemas = load_schemas(self.host, self.modules)
+        return self._schemas
+
+    def secrets(self) -> "List[str]":
+        """What must never be shown: each value of the settings that a schema marks secret, and the source's
+        own.
+        """
+        from tsagent.userdata.validation import secret_values
+
+        if self.snapshot is None:
+            return []
+        values = sorted(secret_values(self.snapshot.config, self.schemas()))
+        given = self.snapshot.source.get("sensitive", {}).values()
+        return values + [value for value in given if isinstance(value, str)]
 
     def journal(self, info: "ModuleInfo") -> Journal:
         """The journal a module writes: of this boot, this instance, or of the machine's whole life."""
@@ -212,8 +231,13 @@ class Session:
         """Whether no module of any stage has anything to do in this boot."""
         return not self.provisional and not any(self.judge(info).due for info in self.modules.values())
 
+    def look_again(self) -> None:
+        """Forget the facts: between two stages the machine changes."""
+        self.facts = Facts(self.host.hardware, self.host.root, instance_type=self.facts.instance_type)
+        self.host.facts = self.facts
+
     def close(self) -> None:
-        """Close the journals."""
+        """Close the journals, which may be used again."""
         for journal in self._journals.values():
             journal.close()
 

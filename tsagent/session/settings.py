@@ -4,7 +4,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Tuple
 
-    from tsagent.host import Host
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.sources.data import SourceData
     from tsagent.state.config import Config
@@ -38,18 +37,11 @@ def layer_of_defaults(
     return layer, problems
 
 
-def load_schemas(host: "Host", modules: "Dict[str, ModuleInfo]") -> "List[Dict[str, Any]]":
-    """The parsed schema files of all modules."""
-    from tsagent.registry.discovery import load_schema
-
-    return [
-        load_schema(host.root, info.schema_path, info.shipped)
-        for info in sorted(modules.values(), key=lambda info: info.name)
-    ]
-
-
 def make_settings(
-    host: "Host", config: "Config", modules: "Dict[str, ModuleInfo]", source: "SourceData"
+    config: "Config",
+    modules: "Dict[str, ModuleInfo]",
+    schemas: "List[Dict[str, Any]]",
+    source: "SourceData",
 ) -> "Tuple[Settings, List[str]]":
     """The settings of a new instance, and what was wrong with what it was told."""
     from tsagent.userdata.assemble import assemble
@@ -65,7 +57,7 @@ def make_settings(
         allow_part_handlers=config.allow_part_handlers,
     )
     origins = settings.origins
-    settings.config, found = accept(settings.config, settings.marks or origins, load_schemas(host, modules))
+    settings.config, found = accept(settings.config, settings.marks or origins, schemas)
     warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in found]
     return settings, warnings
 
@@ -84,10 +76,3 @@ def instance_data(source: "SourceData") -> "Dict[str, Any]":
     }
     raw = source.sensitive.get("meta_data", meta)
     return dict(meta, v1=version1, ds={"meta_data": raw})
-
-
-def secret_values(host: "Host", modules: "Dict[str, ModuleInfo]", config: "Dict[str, Any]") -> "List[str]":
-    """Every value that a schema marks secret, for the redaction of reports."""
-    from tsagent.userdata.validation import secret_values as find
-
-    return sorted(find(config, load_schemas(host, modules)))

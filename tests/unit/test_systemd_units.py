@@ -71,10 +71,14 @@ def test_the_oldest_systemd_knows_every_option(name):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_is_called_by_the_line_that_needs_no_parser(stage):
+def test_a_stage_is_called_by_the_line_that_starts_the_least(stage):
     name = "tsagent-%s.service" % stage
-    assert values(name, "ExecStart") == ("/usr/bin/python3 -I -m tsagent run --stage " + stage).split()
-    assert values(name, "Type") == ["oneshot"] and values(name, "SuccessExitStatus") == ["2"]
+    local = "/usr/bin/python3 -I -S /usr/libexec/tsagent/agent local"
+    line = local if stage == "local" else "/bin/sh /usr/libexec/tsagent/stage " + stage
+    assert values(name, "ExecStart") == line.split()
+    # The local stage says when it is done; the process goes on.
+    assert values(name, "Type") == ["notify" if stage == "local" else "oneshot"]
+    assert values(name, "SuccessExitStatus") == ["2"]
 
 
 def test_later_stages_are_skipped_when_nothing_is_due():

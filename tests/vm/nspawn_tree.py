@@ -211,6 +211,9 @@ def install_agent(tree, wheel):
         with open(os.path.join(UNITS, name), encoding="utf-8") as file:
             directory = "system-preset" if name.endswith(".preset") else "system"
             write(tree, "/usr/lib/systemd/%s/%s" % (directory, name), file.read())
+    for name in ("agent", "stage"):
+        with open(os.path.join(CHECKOUT, "packaging", "libexec", name), encoding="utf-8") as file:
+            write(tree, "/usr/libexec/tsagent/" + name, file.read().replace("@LIBRARIES@", "/" + SITE))
     run(["systemctl", "--root", tree, "preset", "tsagent-ready.target"] + list(STAGES))
     os.makedirs(os.path.join(tree, "bench"), exist_ok=True)
     shutil.copy(COLLECTOR, os.path.join(tree, "bench", "collect.py"))

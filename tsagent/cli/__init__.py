@@ -15,12 +15,9 @@ _EXIT_PIPE = 141  # as a shell reports SIGPIPE
 def main(argv: "Optional[List[str]]" = None) -> int:
     """Run one command; the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    _escape_output()
     if _is_unit(arguments):
-        from tsagent.session.options import Options
-
-        options = Options(stage=arguments[2] if len(arguments) == 3 else "all")
-        return guard(lambda: _run_unit(options), debug=False)
+        return run_unit(arguments[2] if len(arguments) == 3 else "all")
+    _escape_output()
     from tsagent.cli.parser import parse
 
     try:
@@ -60,13 +57,14 @@ def _is_unit(arguments: "List[str]") -> bool:
     )
 
 
-def _run_unit(options: "object") -> int:
+def run_unit(stage: str, ready: "Optional[Callable[[], None]]" = None) -> int:
+    """`tsagent run --stage STAGE` of this machine; `ready` as tsagent.session.run.run has it."""
+    _escape_output()
     from tsagent.cli.run import start
     from tsagent.host import Host
     from tsagent.session.options import Options
 
-    assert isinstance(options, Options)
-    return start(Host("/"), options, "text")
+    return guard(lambda: start(Host("/"), Options(stage=stage), "text", ready), debug=False)
 
 
 def _complain(program: str, line: str) -> None:

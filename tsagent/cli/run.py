@@ -10,7 +10,7 @@ from tsagent.session.options import Options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from typing import Any
+    from typing import Any, Callable, Optional
 
     from tsagent.host import Host
 
@@ -56,9 +56,9 @@ def make_options(values: "argparse.Namespace") -> Options:
     )
 
 
-def start(host: "Host", options: Options, form: str) -> int:
-    """Run with the reports and signal handlers that a run of its own has."""
-    import signal
+def start(host: "Host", options: Options, form: str, ready: "Optional[Callable[[], None]]" = None) -> int:
+    """Run with the reports and signal handlers that a run of its own has; `ready` as `run` has it."""
+    import _signal  # `signal` builds enumerations of them all
 
     from tsagent.report.logfile import LogFile
     from tsagent.session.run import run
@@ -78,10 +78,10 @@ def start(host: "Host", options: Options, form: str) -> int:
     def stop(number: int, frame: "Any") -> None:
         host.runner.interrupt()
 
-    signal.signal(signal.SIGTERM, stop)
+    _signal.signal(_signal.SIGTERM, stop)
     os.umask(0o022)
     try:
-        code = run(host, options, report)
+        code = run(host, options, report, ready)
     finally:
         report.close()
     if form == "json":

@@ -40,6 +40,9 @@ class Sink:
     def message(self, level: str, text: str) -> None:
         """Something else worth a line."""
 
+    def unit(self, pid: int) -> None:
+        """What follows belongs to the unit of systemd that this process is of."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -93,6 +96,10 @@ class Report(Sink):
         text = self.redact(text)
         for sink in self.sinks:
             sink.message(level, text)
+
+    def unit(self, pid: int) -> None:
+        for sink in self.sinks:
+            sink.unit(pid)
 
     def close(self) -> None:
         for sink in self.sinks:

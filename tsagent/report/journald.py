@@ -7,7 +7,7 @@ from tsagent.report import Sink, ending, level_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import _socket
     from typing import Dict, Optional
 
     from tsagent.engine.results import ChangeResult, ModuleResult
@@ -21,7 +21,8 @@ class JournalD(Sink):
 
     def __init__(self, path: str = SOCKET) -> None:
         self._path = path
-        self._socket: "Optional[socket.socket]" = None
+        self._unit = 0
+        self._socket: "Optional[_socket.socket]" = None
 
     def stage(self, stage: str) -> None:
         self._send("info", "stage " + stage, {"STAGE": stage})
@@ -44,6 +45,9 @@ class JournalD(Sink):
     def message(self, level: str, text: str) -> None:
         self._send(level, text, {})
 
+    def unit(self, pid: int) -> None:
+        self._unit = pid
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
@@ -51,6 +55,10 @@ class JournalD(Sink):
 
     def _send(self, level: str, text: str, fields: "Dict[str, str]") -> None:
         everything = {"MESSAGE": text, "PRIORITY": _PRIORITY[level], "SYSLOG_IDENTIFIER": "tsagent"}
+        if self._unit:
+            # `journalctl -u` finds the line by this, too: a unit that the sender has just moved to is
+            # not yet known for its own. Source: systemd.journal-fields(7)
+            everything["OBJECT_PID"] = str(self._unit)
         everything.update(("TSAGENT_" + name, value) for name, value in fields.items())
         data = b""
         for name, value in everything.items():
@@ -58,9 +66,9 @@ class JournalD(Sink):
             data += ("%s=%s\n" % (name, " ".join(value.splitlines()))).encode("utf-8", "backslashreplace")
         try:
             if self._socket is None:
-                import socket
+                import _socket  # of `socket` only its C part is needed
 
-                self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+                self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
                 self._socket.connect(self._path)
             self._socket.send(data)
         except OSError:

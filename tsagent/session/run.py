@@ -3,29 +3,36 @@
 import os
 
 from tsagent.engine import results
-from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError, one_line
+from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, AgentError, LockedError, one_line
 from tsagent.host.process import Interrupted
 from tsagent.session.session import STAGES, Session, skipped
 from tsagent.session.switches import off, other_agent
 from tsagent.state import paths
 from tsagent.state.config import load_config
 from tsagent.state.lock import take_lock
-from tsagent.state.status import DISABLED, Status
+from tsagent.state.status import DISABLED, RUNNING, Status
+from tsagent.state.store import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Set
+    from typing import Callable, List, Optional, Set
 
     from tsagent.engine.results import ModuleResult
     from tsagent.host import Host
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.report import Report
     from tsagent.session.options import Options
+    from tsagent.state.snapshot import Snapshot
 
 
-def run(host: "Host", options: "Options", report: "Report") -> int:
+def run(
+    host: "Host", options: "Options", report: "Report", ready: "Optional[Callable[[], None]]" = None
+) -> int:
     """Do what `options` ask; the exit code. Raises LockedError, UsageError and, for state that cannot
     be read, AgentError.
+
+    With `ready`, that is called when the stage is done, and the process then goes on with each later one
+    when its unit asks for it; the code remains that of the stage asked for.
     """
     boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
     why_off = off(host)
@@ -35,12 +42,18 @@ def run(host: "Host", options: "Options", report: "Report") -> int:
         status.warning(why_off)
         status.write()
         report.message("info", "disabled: %s" % why_off)
+        if ready is not None:
+            ready()
         return EXIT_DONE
     lock = take_lock(host.root)
     try:
-        return _Run(host, options, report, Status.resumed(host, boot, options.stage)).go()
+        one = _Run(host, options, report, Status.resumed(host, boot, options.stage))
+        code = one.go()
     finally:
         os.close(lock)
+    if ready is not None:
+        one.carry_on(ready)
+    return code
 
 
 class _Run:
@@ -53,8 +66,11 @@ class _Run:
         self.status = status
         self.results: "List[ModuleResult]" = []
         self.failed: "Set[str]" = set()
+        self._secrets_of: "Optional[Snapshot]" = None  # whose secrets the report knows
+        self.over = True  # nothing is left for a later stage, or another process must see to it
 
     def go(self) -> int:
+        """Do the stages asked for; the exit code."""
         self.status.data["pid"] = os.getpid()
         other = other_agent(self.host)
         if other is not None:
@@ -70,6 +86,45 @@ class _Run:
                 if not self.options.debug:
                     return EXIT_FAILED
             raise
+        return self._stages()
+
+    def carry_on(self, ready: "Callable[[], None]") -> None:
+        """Go on with each later stage when its unit asks for it, as long as nobody else runs meanwhile."""
+        gates = None
+        if not self.over:
+            from tsagent.session.gates import Gates
+
+            try:
+                gates = Gates(self.host)
+            except OSError as error:  # then each stage has a process of its own
+                self.report.message("warning", "%s: %s" % (error.filename, error.strerror))
+        ready()
+        if gates is None:
+            return
+        try:
+            while not self.over:
+                left = stamp(self.host.root, paths.STATUS)
+                gate = gates.wait()
+                lock = take_lock(self.host.root)
+                try:
+                    if stamp(self.host.root, paths.STATUS) != left:
+                        break
+                    gate.move_in()
+                    self.report.unit(gate.pid)
+                    self.options.stage = gate.stage
+                    self.results = []
+                    self.status.data["state"] = RUNNING
+                    self.session.look_again()
+                    gates.ended(gate, self._stages())
+                finally:
+                    os.close(lock)
+        except (Interrupted, LockedError):
+            pass
+        finally:
+            gates.close()
+
+    def _stages(self) -> int:
+        self.over = True
         try:
             for stage in self.options.stages():
                 self._stage(stage)
@@ -207,14 +262,10 @@ class _Run:
         return things
 
     def _learn_secrets(self) -> None:
-        from tsagent.session.settings import secret_values
-
         snapshot = self.session.snapshot
-        if snapshot is not None:
-            self.report.secrets(secret_values(self.host, self.session.modules, snapshot.config))
-            self.report.secrets(
-                value for value in snapshot.source.get("sensitive", {}).values() if isinstance(value, str)
-            )
+        if snapshot is not self._secrets_of:
+            self._secrets_of = snapshot
+            self.report.secrets(self.session.secrets())
 
     def _end(self, result: "ModuleResult", code: str = "") -> None:
         result.code = result.code or code
@@ -252,7 +303,8 @@ class _Run:
                 self.status.stage(stage, results.NOTHING, now, 0.0)
         else:
             self.host.root.unlink(paths.NOTHING_DUE, missing_ok=True)
-        if quiet or last == "final":
+        self.over = quiet or last == "final"
+        if self.over:
             self._finish()
         if last == "final" and self.status.data["reboot_wanted"] and self.host.live:
             self.host.run(["systemctl", "--no-block", "reboot"])

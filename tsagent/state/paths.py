@@ -26,6 +26,8 @@ NOTHING_DUE = RUN + "/nothing-due"  # a condition of the later stages' units
 CLOUD_INSTANCE = "/var/lib/cloud/instance"  # a link to the next
 COMPATIBILITY = "/run/cloud-init/instance"
 
+GATES = RUN + "/gates"  # where the process of a first boot waits for the later stages' units
+
 LOG = "/var/log/tsagent.log"
 OUTPUT_LOG = "/var/log/tsagent-output.log"
 

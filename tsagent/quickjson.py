@@ -29,7 +29,7 @@ def _made() -> "Any":
         from _json import encode_basestring_ascii, make_encoder, make_scanner
     except ImportError:
         return None
-    return make_scanner(_Rules), make_encoder, encode_basestring_ascii
+    return make_scanner(_Rules()), make_encoder, encode_basestring_ascii  # type: ignore[arg-type]
 
 
 _C = _made()

@@ -53,8 +53,39 @@ def _same(ours, theirs):
     return ours == theirs or (ours != ours and theirs != theirs)
 
 
+class _Merging:
+    """Merge keys as YAML has them (https://yaml.org/type/merge.html): the first of a list wins.
+
+    PyYAML 6.0.4 lets the last one win, unless both keys happen to be one object.
+    """
+
+    def flatten_mapping(self, node):
+        merged, kept = [], []
+        for key, value in node.value:
+            if key.tag != "tag:yaml.org,2002:merge":
+                if key.tag == "tag:yaml.org,2002:value":
+                    key.tag = "tag:yaml.org,2002:str"
+                kept.append((key, value))
+                continue
+            sources = [value] if isinstance(value, yaml.MappingNode) else value.value
+            if isinstance(sources, str) or not all(isinstance(item, yaml.MappingNode) for item in sources):
+                raise yaml.constructor.ConstructorError(None, None, "not a mapping", key.start_mark)
+            for source in reversed(sources):
+                self.flatten_mapping(source)
+                merged.extend(source.value)
+        node.value = merged + kept
+
+
+class _Loader(_Merging, yaml.SafeLoader):
+    pass
+
+
+class _CLoader(_Merging, yaml.CSafeLoader):
+    pass
+
+
 def _safe_load(text, parser):
-    loader = yaml.CSafeLoader if parser == "c" else yaml.SafeLoader
+    loader = _CLoader if parser == "c" else _Loader
     try:
         return True, yaml.load(text, Loader=loader)
     except (yaml.YAMLError, ValueError, KeyError, TypeError, AttributeError, IndexError):

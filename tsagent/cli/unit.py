@@ -16,7 +16,7 @@ def main(stage: str) -> int:
 
     gc.set_threshold(100000)  # what is loaded here stays; looking through it again and again finds nothing
     if sys.flags.no_site:
-        sys.meta_path.append(Libraries())  # type: ignore[arg-type]
+        sys.meta_path.append(Libraries())
     return run_unit(stage, tell_ready if stage == "local" and "NOTIFY_SOCKET" in os.environ else None)
 
 

@@ -152,8 +152,7 @@ def _clean(host: "Host", values: "argparse.Namespace") -> int:
 
 
 def _schema(host: "Host", values: "argparse.Namespace") -> int:
-    from tsagent.registry.discovery import discover
-    from tsagent.session.settings import load_schemas
+    from tsagent.registry.discovery import discover, load_schemas
     from tsagent.userdata.command import validate_files
 
     if values.schema_type == "network-config":

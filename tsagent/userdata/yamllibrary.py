@@ -36,7 +36,7 @@ def yaml() -> "Any":
             return _Later(compile_now, arguments, named)
         return compile_now(*arguments, **named)
 
-    re.compile = compile_later  # type: ignore[assignment]
+    re.compile = compile_later
     try:
         import yaml as library
     finally:

@@ -4,6 +4,7 @@ make boot-test
 """
 
 import os
+import re
 
 import pytest
 
@@ -113,7 +114,11 @@ def test_first_boot_and_second(machine, capsys):
         local["ActiveEnterTimestampMonotonic"]
         <= first.unit("network-pre.target")["ActiveEnterTimestampMonotonic"]
     )
-    assert local["ExecMainExitTimestampMonotonic"] <= network["ExecMainStartTimestampMonotonic"]
+    assert local["ActiveEnterTimestampMonotonic"] <= network["ExecMainStartTimestampMonotonic"]
+    # One process did all of it, and each stage's work is its own unit's.
+    pids = set(re.findall(r"tsagent\[(\d+)\]: stage (?:local|network|final)", first["journal"]))
+    assert len(pids) == 1, pids
+    assert min(first.cpu().values()) > 0.005, first.cpu()
     assert network["ExecMainExitTimestampMonotonic"] <= final["ExecMainStartTimestampMonotonic"]
     # Nobody waited for the final stage to log in. (That it saw multi-user.target is a command of its own.)
     for unit in (

@@ -6,7 +6,8 @@ with nothing to grow starts no program.
 
 import os
 
-from tsagent.changes.storage import PARTITION_SLACK, GrowFileSystem, GrowPartition, shown, slack
+from tsagent import changes as machine
+from tsagent.changes.sizes import PARTITION_SLACK, shown, slack
 from tsagent.facts.partition_table import SECTOR, Entry, parse_table, room_end
 from tsagent.facts.superblock import parse_superblock, read_start
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple, Union
 
     from tsagent.changes.base import Change
+    from tsagent.changes.storage import GrowPartition
     from tsagent.facts.superblock import Superblock
     from tsagent.registry.context import Context, Nothing
 
@@ -108,7 +110,7 @@ def _device(
         reasons.append("the file system of %s fills its %s (%s)" % (top["device"], top["type"], shown(size)))
         return
     changes.append(
-        GrowFileSystem(
+        machine.GrowFileSystem(
             top["device"],
             kind,
             size,
@@ -144,7 +146,7 @@ def _partition(context: "Context", chain: "List[Any]") -> "Tuple[Optional[GrowPa
     if end - (start + size) < PARTITION_SLACK:
         return None, "%s takes all the room there is (%s)" % (top["device"], shown(size))
     reason = "%s unused after it on a disk of %s" % (shown(end - start - size), shown(disk["size_bytes"]))
-    return GrowPartition(disk["device"], number, end - start, reason=reason), ""
+    return machine.GrowPartition(disk["device"], number, end - start, reason=reason), ""
 
 
 def _chain(context: "Context", name: str) -> "Tuple[List[Any], Optional[str], Optional[str]]":
@@ -194,14 +196,14 @@ def _image(context: "Context", path: str, partitions: bool, resize: bool) -> "Un
         end = (table.room_end(number, total // SECTOR) or 0) * SECTOR
         if end - offset - size >= PARTITION_SLACK:
             reason = "%s unused after it in an image of %s" % (shown(end - offset - size), shown(total))
-            changes.append(GrowPartition(path, number, end - offset, image=True, reason=reason))
+            changes.append(machine.GrowPartition(path, number, end - offset, image=True, reason=reason))
             size = end - offset
         else:
             reasons.append("partition %d takes all the room there is (%s)" % (number, shown(size)))
     if resize and size - found.size >= slack(found.kind):
         reason = "%s of %s are used" % (shown(found.size), shown(size))
         changes.append(
-            GrowFileSystem(
+            machine.GrowFileSystem(
                 path, found.kind, size, image=True, offset=offset, reason=reason, requires=list(changes)
             )
         )

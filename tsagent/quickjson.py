@@ -44,8 +44,8 @@ def loads(text: "Union[str, bytes]") -> "Any":
             value, end = _C[0](text, len(text) - len(text.lstrip(_SPACE)))
             if not text[end:].strip(_SPACE):
                 return value
-        except StopIteration:
-            pass
+        except (StopIteration, SystemError):
+            pass  # SystemError: without `json` it cannot say what is wrong
     import json
 
     return json.loads(text)  # says what is wrong, and where

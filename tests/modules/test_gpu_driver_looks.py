@@ -1,5 +1,6 @@
 """The looks at a driver, with stand-ins for NVIDIA's tools: no GPU is needed to see each way they fail."""
 
+import importlib
 import os
 
 import pytest
@@ -39,7 +40,8 @@ def machine(tmp_path):
 @pytest.fixture
 def looks():
     tree = Host("/").root
-    return load_module(discover(tree, use_cache=False).modules["gpu_driver"], tree).looks
+    module = load_module(discover(tree, use_cache=False).modules["gpu_driver"], tree)
+    return importlib.import_module(module.__name__ + ".looks")
 
 
 def test_versions_of_both_flavours_are_read(looks):

@@ -1,11 +1,15 @@
 """`quickjson` against the standard library's `json`."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from tsagent import quickjson
 
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 VALUES = [
     None,
     True,
@@ -41,6 +45,18 @@ def test_says_what_is_wrong_as_json_does(text):
     with pytest.raises(ValueError) as ours:
         quickjson.loads(text)
     assert str(ours.value) == str(theirs.value)
+
+
+def test_says_so_where_json_was_not_imported_before():
+    program = (
+        "import sys; from tsagent import quickjson; assert 'json' not in sys.modules\n"
+        "try: quickjson.loads(sys.argv[1])\n"
+        "except ValueError as error: print(error)\n"
+    )
+    for text in WRONG:
+        words = [sys.executable, "-S", "-c", program, text]
+        said = subprocess.check_output(words, cwd=CHECKOUT, env={"PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"})
+        assert said.strip(), text
 
 
 def test_refuses_what_cannot_be_json():

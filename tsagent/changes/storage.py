@@ -7,6 +7,7 @@ stands for the disk is touched: through a loop device where the kernel allows on
 import os
 
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
+from tsagent.changes.sizes import PARTITION_SLACK, shown, slack
 from tsagent.errors import AgentError
 from tsagent.facts.partition_table import PartitionTable, parse_table, room_end
 from tsagent.facts.superblock import parse_superblock, read_start
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from tsagent.host import CommandResult, Host
 
 SECTOR = 512  # bytes: the unit of partition tables and of sysfs
-# Less than this is not worth a change: growpart's own threshold.
-PARTITION_SLACK = 1 << 20  # bytes
-# resize2fs leaves out a last block group too small for its own tables: up to 8 MiB with 1 KiB blocks.
-FILE_SYSTEM_SLACK = 16 << 20  # bytes
 _TOOL_LIMIT = 120.0  # seconds; growpart itself works in fractions of one
 _COPY = ".growing"  # beside the image: a copy of its file system, being grown
 _WHOLE = ".grown"  # the same, grown and complete
@@ -436,22 +433,9 @@ def _transfer(source: "BinaryIO", begin: int, target: "BinaryIO", place: int, le
         done += len(wanted)
 
 
-def slack(kind: str) -> int:
-    """Bytes a file system may leave of its device and still count as filling it."""
-    return PARTITION_SLACK if kind == "xfs" else FILE_SYSTEM_SLACK
-
-
 def partition_name(disk: str, number: int) -> str:
     """The device of a partition: `/dev/vda1`, `/dev/nvme0n1p1`."""
     return "%s%s%d" % (disk, "p" if disk[-1:].isdigit() else "", number)
-
-
-def shown(size: int) -> str:
-    """A size for people."""
-    for unit, factor in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20)):
-        if size >= factor:
-            return "%.1f %s" % (size / factor, unit)
-    return "%d bytes" % size
 
 
 def grown_dump(dump: str, number: int) -> str:

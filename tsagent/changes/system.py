@@ -85,17 +85,18 @@ class SetSysctl(Change):
         return Probe(CONVERGED) if current == self.value else Probe(DIFFERS, "is %s" % (current or "empty"))
 
     def apply(self, host: "Host") -> "Optional[str]":
-        descriptor = host.root.open(self.file, os.O_WRONLY)
         try:
-            os.write(descriptor, self.value.encode("utf-8", "surrogateescape") + b"\n")
+            descriptor = host.root.open(self.file, os.O_WRONLY)
+            try:
+                os.write(descriptor, self.value.encode("utf-8", "surrogateescape") + b"\n")
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise AgentError(
                 "%s cannot be set to %s: %s" % (self.key, self.value, error.strerror),
                 "sysctl-not-taken",
                 "choose a value this kernel takes",
             ) from None
-        finally:
-            os.close(descriptor)
         seen = self.probe(host)
         if seen.state == DIFFERS:
             # Writing succeeds where the kernel clamps or ignores what it was given.

@@ -180,7 +180,7 @@ class Journal:
         self._append({"event": "interrupted", "id": identifier}, True)
 
     def module(self, name: str, state: str, reason: str, seconds: float, final: bool = False) -> None:
-        """Note how a module ended; all before it is durable once this returns."""
+        """Note how a module ended; all it changed is durable once this returns."""
         self._append(
             {
                 "event": "module",
@@ -190,7 +190,7 @@ class Journal:
                 "seconds": round(seconds, 3),
                 "final": final,
             },
-            True,
+            state != "nothing",  # losing that costs a look
         )
 
     def again(self, module: str) -> None:

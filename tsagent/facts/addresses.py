@@ -47,11 +47,11 @@ def prefix_length(netmask: "Optional[str]") -> "Optional[int]":
     mask, slash, length = netmask.partition("/")
     if slash:
         return int(length) if length.isdigit() and int(length) <= 128 else None
-    import socket
+    import _socket  # of `socket` only its C part is needed
 
-    family = socket.AF_INET6 if ":" in mask else socket.AF_INET
+    family = _socket.AF_INET6 if ":" in mask else _socket.AF_INET
     try:
-        packed = socket.inet_pton(family, mask)
+        packed = _socket.inet_pton(family, mask)
     except OSError:
         return None
     bits = "".join("{:08b}".format(byte) for byte in packed)

@@ -8,14 +8,13 @@ shadow-utils, as seen in a trace of useradd 4.13.
 
 import os
 import re
-from contextlib import contextmanager
 
 from tsagent.errors import AgentError
 from tsagent.host.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, Iterator, List, Optional
+    from typing import Dict, Iterable, List, Optional
 
     from tsagent.host import Host
 
@@ -65,7 +64,7 @@ def entries(tree: Tree, name: str) -> "Dict[str, int]":
 def remove_entries(host: "Host", name: str, paths: "Iterable[str]") -> None:
     """Take the entries called `name` out of account files, each in one step and under its lock."""
     for path in paths:
-        with _locked(host, path):
+        with _Locked(host, path):
             lines = _lines(host.root, path)
             kept = [line for line in lines if not _named(line, name)]
             if len(kept) != len(lines):
@@ -120,10 +119,22 @@ def _named(line: bytes, name: str) -> bool:
     return line.split(b":", 1)[0] == os.fsencode(name)
 
 
-@contextmanager
-def _locked(host: "Host", path: str) -> "Iterator[None]":
-    """Hold a file's lock as the tools do, so that none of them changes it meanwhile."""
-    lock = path + ".lock"
+class _Locked:
+    """Holds a file's lock as the tools do, so that none of them changes it meanwhile."""
+
+    def __init__(self, host: "Host", path: str) -> None:
+        self._tree = host.root
+        self._lock = path + ".lock"
+        _take_lock(host, path, self._lock)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        self._tree.unlink(self._lock, missing_ok=True)
+
+
+def _take_lock(host: "Host", path: str, lock: str) -> None:
     deadline = host.clock.monotonic() + _PATIENCE
     descriptor = _create(host.root, lock)
     while descriptor is None:
@@ -139,10 +150,6 @@ def _locked(host: "Host", path: str) -> "Iterator[None]":
         os.write(descriptor, b"%d\0" % os.getpid())
     finally:
         os.close(descriptor)
-    try:
-        yield
-    finally:
-        host.root.unlink(lock, missing_ok=True)
 
 
 def _create(tree: Tree, path: str) -> "Optional[int]":

@@ -97,6 +97,13 @@ class Tree:
                     continue
                 if not pending and not follow:
                     return _Place(fds.pop(), name, names)
+                if pending:
+                    try:  # mostly it is a directory, and there
+                        fds.append(os.open(name, _OPEN_DIRECTORY, dir_fd=fds[-1]))
+                        names.append(name)
+                        continue
+                    except OSError:
+                        pass
                 target = _link_target(fds[-1], name)
                 if target is not None:
                     links += 1

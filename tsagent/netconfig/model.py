@@ -5,7 +5,6 @@ MTU bytes, metrics and priorities the kernel's numbers. What a reader could not 
 `Network.problems`, so that nothing asked for is dropped in silence.
 """
 
-import ipaddress
 import re
 
 from tsagent.userdata.problem import ERROR, WARNING, Problem
@@ -48,6 +47,8 @@ class Address:
         if mask not in (None, "") and "/" not in text:
             text = "%s/%s" % (text, str(mask).strip())
         address, _, length = text.partition("/")
+        import ipaddress
+
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:
@@ -68,6 +69,8 @@ class Route:
         table: "Optional[int]" = None,
         on_link: bool = False,
     ) -> None:
+        import ipaddress
+
         network = ipaddress.ip_network(to)
         self.to = str(network)
         self.version = network.version
@@ -100,6 +103,8 @@ class Route:
             target = "::/0" if (version == 6 or str(to) == "::/0") else "0.0.0.0/0"
         else:
             found = Address.parse(to, mask)
+            import ipaddress
+
             # A host's address with a network's prefix is what people write; the network is what is meant.
             target = str(ipaddress.ip_network("%s/%d" % (found.ip, found.prefix), strict=False))
         network_version = 6 if ":" in target else 4
@@ -277,6 +282,8 @@ def prefix_length(value: "Union[str, int]", version: int) -> int:
         if int(text) > longest:
             raise Invalid("the prefix length should be at most %d" % longest)
         return int(text)
+    import ipaddress
+
     try:
         mask = ipaddress.ip_address(text)
     except ValueError:
@@ -292,10 +299,14 @@ def prefix_length(value: "Union[str, int]", version: int) -> int:
 
 def mask_of(prefix: int) -> str:
     """An IPv4 prefix length as a mask."""
+    import ipaddress
+
     return str(ipaddress.ip_network("0.0.0.0/%d" % prefix).netmask)
 
 
 def _plain_address(value: "Any", what: str) -> "Tuple[str, int]":
+    import ipaddress
+
     try:
         ip = ipaddress.ip_address(str(value).strip())
     except ValueError:

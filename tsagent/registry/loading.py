@@ -41,7 +41,7 @@ def _load(info: "ModuleInfo", root: "Tree") -> "Any":
     sys.modules[name] = module
     try:
         sys.dont_write_bytecode = before or not info.shipped
-        from importlib.machinery import SourceFileLoader
+        from _frozen_importlib_external import SourceFileLoader  # `importlib` imports `warnings`
 
         SourceFileLoader(name, path).exec_module(module)
     except (Exception, SystemExit) as error:  # the code is a third party's: anything may come out of it

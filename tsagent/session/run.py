@@ -278,7 +278,8 @@ class _Run:
         if result.trace and self.options.debug:
             self.report.message("error", result.trace)
         self.status.module(result)
-        self.status.write()
+        if result.state != results.NOTHING:  # which is told with the next
+            self.status.write()
 
     def _error(self, error: AgentError) -> None:
         self.status.error(error.code, self.report.redact(str(error)))

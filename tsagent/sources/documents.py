@@ -36,17 +36,18 @@ def read_bytes(tree: "Tree", path: str, limit: int) -> "Optional[bytes]":
 
 def parse_json(data: bytes, name: str, code: str) -> "Any":
     """The value of a JSON document. Raises BadDocument with `name`, line and column."""
-    import json
+    from tsagent.quickjson import loads
 
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8")
+        return loads(text[1:] if text.startswith("\ufeff") else text)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BadDocument("%s:%d: bytes that are not UTF-8" % (name, line), code) from None
-    except json.JSONDecodeError as error:
-        words = "%s:%d:%d: not JSON: %s" % (name, error.lineno, error.colno, error.msg)
-        raise BadDocument(words, code) from None
-    except (RecursionError, ValueError):
+    except (RecursionError, ValueError) as error:
+        if hasattr(error, "lineno"):  # json.JSONDecodeError
+            words = "%s:%d:%d: not JSON: %s" % (name, error.lineno, error.colno, error.msg)
+            raise BadDocument(words, code) from None
         # Too deep, or (3.11 on) a number of more digits than Python converts.
         raise BadDocument("%s: nested too deeply or a number too long" % name, code) from None
 

@@ -16,6 +16,8 @@ _NOT_PRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010
 # (what stands in the parser's problem or context, our words); the first that fits is used.
 # `%(opened)s` is " opened on line N" where the parser says where the construct began.
 _WORDS: "List[Tuple[str, str]]" = [
+    # libyaml's own limit; it reads ahead, and so may meet it before ours is counted.
+    ("maximum nesting depth", "nested more than 100 deep"),
     (
         "mapping values are not allowed",
         'a ": " is not allowed here: quote the text, or check the indentation',

@@ -6,6 +6,7 @@ primary card gets DHCP, unless somebody configured it already.
 
 from tsagent import netconfig
 from tsagent.changes.files import RemoveFile, WriteFile
+from tsagent.changes.network_service import ReloadNetwork, cards_of
 from tsagent.errors import AgentError
 from tsagent.netconfig import renderers, system
 
@@ -55,7 +56,29 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     managed = renderer == "ifcfg" and system.managed_ifcfg(context)
     files = renderers.render(network, renderer, renderers.Options(managed))
     _report(context, network)
-    return _changes(context, files, source)
+    changes = _changes(context, files, source)
+    changes.extend(_reload(context, files, changes, renderer, nic))
+    return changes
+
+
+def _reload(
+    context: "Context",
+    files: "List[renderers.File]",
+    changes: "List[Change]",
+    renderer: str,
+    nic: "Optional[Any]",
+) -> "Iterator[Change]":
+    """The service started with the files of an instance not known yet, and must hear of the others."""
+    current = {item.path: context.read(item.path) for item in files}
+    if not any(renderers.ours(content or b"") for content in current.values()):
+        return
+    differ = [item.path for item in files if current[item.path] != item.content.encode("utf-8")]
+    cards = cards_of(differ, [card["name"] for card in context.facts.nics])
+    if cards:
+        primary = nic["name"] if nic is not None else None
+        yield ReloadNetwork(
+            renderer, differ, cards, primary, "their files are newer than the service's start", changes
+        )
 
 
 def _changes(context: "Context", files: "List[renderers.File]", source: str) -> "List[Change]":

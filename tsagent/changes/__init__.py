@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tsagent.changes.commands import RunTool, UserCommand, UserScript
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
+    from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
     from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
@@ -27,6 +28,7 @@ _ROOMS = {
     "commands": ("RunTool", "UserCommand", "UserScript"),
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
+    "network_service": ("ReloadNetwork",),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
     "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
@@ -57,6 +59,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "MakeLink",
     "Probe",
     "RefreshPackages",
+    "ReloadNetwork",
     "ReloadSshServer",
     "RemoveFile",
     "RestartIfRequired",

@@ -114,6 +114,18 @@ def test_applied_then_before(bench):
     assert step.applied == 1
 
 
+def test_what_a_tool_wrote_is_flushed_before_the_journal_says_done(bench):
+    class Tool(Step):
+        def flush(self, host):
+            """Called once, with the change begun, applied and not yet done."""
+            self.seen = (self.applied, host.root.read("/journal").count(b"done"))
+
+    tool = Tool("t")
+    assert states(bench.run(tool)) == ["applied"]
+    assert tool.seen == (1, 0)
+    assert bench.host.root.read("/journal").count(b"done") > 0
+
+
 def test_converged_is_not_applied(bench):
     step = Step("a", state=CONVERGED)
     result = bench.run(step)

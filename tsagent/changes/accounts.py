@@ -205,6 +205,11 @@ class CreateUser(Change):
             return "without its SELinux user: that takes the running system"
         return None
 
+    def flush(self, host: "Host") -> None:
+        # useradd flushes the account files, and not what it copies from the skeleton.
+        if self.create_home and host.root.is_dir(self._home(host)):
+            host.root.flush_below(self._home(host))
+
     def arguments(self, host: "Host") -> "List[str]":
         """The useradd command line."""
         argv = account_tool(host, "useradd")

@@ -103,6 +103,9 @@ class Change:
         """Do it; a few words on how, where that is worth knowing. Raises AgentError or OSError."""
         raise NotImplementedError
 
+    def flush(self, host: "Host") -> None:
+        """Make durable what a tool wrote: called once it is applied, before that is journaled."""
+
     def finish(self, host: "Host") -> None:
         """Clear what was kept for a resume, once the whole module has ended for good."""
 

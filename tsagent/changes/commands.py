@@ -59,6 +59,9 @@ class _UserChange(Change):
         finally:
             os.close(log)
 
+    def flush(self, host: "Host") -> None:
+        host.flush()
+
     def judge(self, what: str, result: "CommandResult") -> None:
         """Raise AgentError `command-failed` unless it succeeded."""
         if result.status == 0:
@@ -215,6 +218,9 @@ class RunTool(Change):
 
     def probe(self, host: "Host") -> Probe:
         return self.check(host) if self.check is not None else Probe(UNKNOWN)
+
+    def flush(self, host: "Host") -> None:
+        host.flush()
 
     def apply(self, host: "Host") -> "Optional[str]":
         result = host.run(self.argv, env=self.env, timeout=self.timeout, killable=not self.outlives)

@@ -45,6 +45,9 @@ class _PackageChange(Change):
         if self._since is not None:
             manager.sweep(self._since)
 
+    def flush(self, host: "Host") -> None:
+        host.flush()
+
 
 class RefreshPackages(_PackageChange):
     """Fetch the lists of the packages there are. `manager` is "dnf", "yum" or "apt"; None: the root's own."""

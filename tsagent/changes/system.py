@@ -313,6 +313,9 @@ class SwitchTunedProfile(Change):
             else Probe(DIFFERS, "in force: %s" % (active or "none"))
         )
 
+    def flush(self, host: "Host") -> None:
+        host.flush()
+
     def apply(self, host: "Host") -> "Optional[str]":
         if not self._runs(host):
             # Mode first: with a profile noted and mode "auto", tuned would choose its own.

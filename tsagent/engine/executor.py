@@ -168,6 +168,7 @@ class Executor:
             self._journal.begin(change.id, before, durable=change.repeat_visible)
             begun = True
             note = _apply_surviving(change, host, before)
+            change.flush(host)
         except AgentError as error:
             self._fail(change, item, error.code, str(error))
         except OSError as error:

@@ -76,6 +76,11 @@ class Host:
             return False
         return self.run(["systemctl", "is-system-running"]).text.strip() == "stopping"
 
+    def flush(self) -> None:
+        """Make durable all that was written until now, by whomever. Not for a tree: it can be made again."""
+        if self.live:
+            os.sync()
+
     def relabel(self) -> None:
         """Give the files made since the last call the security labels of the policy, where there is one.
 

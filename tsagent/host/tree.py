@@ -387,6 +387,16 @@ class Tree:
             if stat_module.S_ISDIR(status.st_mode):
                 yield from self.walk(child)
 
+    def flush_below(self, path: str) -> None:
+        """Make the content of every regular file below `path` durable, as a tool left it."""
+        for child, status in self.walk(path):
+            if stat_module.S_ISREG(status.st_mode):
+                descriptor = self.open(child, os.O_RDONLY | os.O_NOFOLLOW)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
     def flush(self) -> None:
         """Make names durable: fsync each directory changed since the last call."""
         while self._unsynced:

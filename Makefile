@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench boot-test rpm deb lint format types clean
+.PHONY: help demo test kill-test bench vm-test vm-console rpm deb lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,9 +33,13 @@ bench:  ## CPU of a second boot beside that of an import of yaml
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/benchmarks/second_boot.py $(ARGS)
 
-boot-test:  ## boot whole systems with the agent in them (root): ARGS="-k clone" for one
+vm-test:  ## boot whole systems with the agent in them (root): ARGS="-m quick" for the short part, "-k clone" for one
 	@$(BOOTSTRAP) boot
 	@$(RUN) -m pytest tests/vm $(ARGS)
+
+vm-console:  ## boot one machine as on the cloud, and log in (root): ARGS="USER-DATA-FILE" for your own user data
+	@$(BOOTSTRAP) boot
+	@$(RUN) tests/vm/qemu_console.py $(ARGS)
 
 rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: ARGS="--target el8" for one
 	@$(BOOTSTRAP) package

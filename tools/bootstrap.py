@@ -134,6 +134,15 @@ BOOT = [
     Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
     Need("debootstrap", "debootstrap", "debootstrap", root=True),
     Need("journalctl", "systemd", "systemd", root=True),
+    Need("qemu-system-x86_64", "qemu-system-x86", "qemu-kvm-core", root=True),
+    Need("qemu-img", "qemu-utils", "qemu-img", root=True),
+    Need("socat", "socat", "socat", root=True),
+    Need("setpriv", "util-linux", "util-linux", root=True),
+    Need("mount", "mount", "util-linux", root=True),
+    Need("sfdisk", "fdisk", "util-linux", root=True),
+    Need("mkfs.ext4", "e2fsprogs", "e2fsprogs", root=True),
+    Need("ssh", "openssh-client", "openssh-clients", root=True),
+    Need("ip", "iproute2", "iproute", root=True),
 ]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {

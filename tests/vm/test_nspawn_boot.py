@@ -1,6 +1,6 @@
 """Whole boots: a real systemd, the real units, the agent in its place among them.
 
-make boot-test
+make vm-test ARGS="-k nspawn"
 """
 
 import os
@@ -89,6 +89,7 @@ def show_figures(capsys, name, boot):
         print("\n%s; %s" % (line, beside))
 
 
+@pytest.mark.quick
 def test_first_boot_and_second(machine, capsys):
     machine.seed(BASIC)
     machine.ask(user=["id", "-un", "ada"])

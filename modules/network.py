@@ -77,7 +77,7 @@ def _reload(
     if cards:
         primary = nic["name"] if nic is not None else None
         yield ReloadNetwork(
-            renderer, differ, cards, primary, "their files are newer than the service's start", changes
+            renderer, cards, primary, "their files are newer than the service's start", changes
         )
 
 

@@ -350,8 +350,6 @@ def _unit_path(unit: str) -> str:
     return "/usr/lib/systemd/system/" + unit
 
 
-
-
 def _chain(first: "List[Change]", rest: "Iterator[Change]") -> "Iterator[Change]":
     yield from first
     yield from rest

@@ -1,5 +1,6 @@
 # A network namespace with three cards, eth1 to eth3, and one real network service that reads what was rendered.
 # usage: unshare --net --mount --pid --fork --kill-child --mount-proc sh network_namespace.sh SERVICE TREE EXPECTED...
+# Where THEN is set, it is run by sh once these addresses are there; THEN_EXPECTED is waited for after that.
 # Prints addresses, routes and rules as JSON, a document a line, once each EXPECTED address is there.
 set -e
 service=$1
@@ -23,7 +24,7 @@ case $service in
 networkmanager)
     mount --bind "$tree/etc/NetworkManager/system-connections" /etc/NetworkManager/system-connections
     mount -t tmpfs none /var/lib/NetworkManager
-    printf '[main]\nplugins=keyfile\ndns=none\nno-auto-default=*\n' >/run/nm.conf
+    printf '[main]\nplugins=keyfile\ndns=none\n%s\n' "${NM_MAIN-no-auto-default=*}" >/run/nm.conf
     printf '[keyfile]\nunmanaged-devices=interface-name:peer*\n' >>/run/nm.conf
     NetworkManager --no-daemon --config /run/nm.conf --config-dir /run/none >/dev/null 2>&1 &
     ;;
@@ -34,18 +35,25 @@ networkd)
     SYSTEMD_LOG_TARGET=null /lib/systemd/systemd-networkd >/dev/null 2>&1 &
     ;;
 esac
-for address in "$@"; do
+wait_for() {
     tries=100
-    until ip -o addr show | grep -q "inet6\? $address"; do
+    until ip -o addr show | grep -q "inet6\? $1"; do
         tries=$((tries - 1))
         if [ $tries -eq 0 ]; then
-            echo "no address $address" >&2
+            echo "no address $1" >&2
             ip addr >&2
             exit 1
         fi
         sleep 0.1
     done
+}
+for address in "$@"; do
+    wait_for "$address"
 done
+if [ -n "$THEN" ]; then
+    sh -ec "$THEN" >&2
+    wait_for "$THEN_EXPECTED"
+fi
 ip -j addr
 ip -j route show table all
 ip -j rule

@@ -8,19 +8,24 @@ from tsagent.changes.base import CONVERGED, DIFFERS
 from tsagent.changes.network_service import ReloadNetwork, cards_of
 from tsagent.host import Host, Runner
 
-FILES = ["/etc/NetworkManager/system-connections/tsagent-eth1.nmconnection"]
+KEYFILE = "/etc/NetworkManager/system-connections/tsagent-%s.nmconnection"
+IFCFG = "/etc/sysconfig/network-scripts/ifcfg-%s"
+
+
+def told_to_manager(path, name):
+    """What NetworkManager is asked for: the primary card stays up."""
+    return [
+        "nmcli connection load " + path % "eth0",
+        "nmcli device reapply eth0",
+        "nmcli connection load " + path % "eth1",
+        "nmcli --wait 10 connection up id %s ifname eth1" % name,
+    ]
+
+
 TOLD = {
     ("networkd", "systemd-networkd.service"): ["networkctl reload"],
-    ("networkmanager", "NetworkManager.service"): [
-        "nmcli connection load " + FILES[0],
-        "nmcli device reapply eth0",
-        "nmcli --wait 10 connection up ifname eth1",
-    ],
-    ("ifcfg", "NetworkManager.service"): [
-        "nmcli connection load " + FILES[0],
-        "nmcli device reapply eth0",
-        "nmcli --wait 10 connection up ifname eth1",
-    ],
+    ("networkmanager", "NetworkManager.service"): told_to_manager(KEYFILE, "tsagent eth1"),
+    ("ifcfg", "NetworkManager.service"): told_to_manager(IFCFG, "System eth1"),
     ("ifcfg", "network.service"): ["ifup eth1"],
 }
 
@@ -51,7 +56,7 @@ def world(tmp_path):
 @pytest.mark.parametrize(("renderer", "service"), sorted(TOLD))
 def test_each_service_is_told_in_its_own_way(world, renderer, service):
     host = world.host(service)
-    change = ReloadNetwork(renderer, FILES, ["eth0", "eth1"], "eth0")
+    change = ReloadNetwork(renderer, ["eth0", "eth1"], "eth0")
     assert change.probe(host).state == DIFFERS
     assert change.apply(host) == service
     assert world.log.read_text(encoding="utf-8").splitlines() == TOLD[(renderer, service)]
@@ -59,7 +64,7 @@ def test_each_service_is_told_in_its_own_way(world, renderer, service):
 
 @pytest.mark.parametrize("renderer", ["networkd", "networkmanager", "ifcfg"])
 def test_a_service_that_has_not_started_reads_its_files_by_itself(world, renderer):
-    assert ReloadNetwork(renderer, FILES, ["eth1"]).probe(world.host("other.service")).state == CONVERGED
+    assert ReloadNetwork(renderer, ["eth1"]).probe(world.host("other.service")).state == CONVERGED
 
 
 def test_cards_are_told_by_the_names_of_files():

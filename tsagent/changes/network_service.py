@@ -11,15 +11,21 @@ if TYPE_CHECKING:
 _NETWORKD = "systemd-networkd.service"
 _MANAGER = "NetworkManager.service"
 _SCRIPTS = "network.service"
+# A card's profile for NetworkManager: the file, and the name it goes by. Source of the second: the reader
+# of its ifcfg-rh plugin, for a file without NAME=.
+_PROFILES = {
+    "networkmanager": ("/etc/NetworkManager/system-connections/tsagent-%s.nmconnection", "tsagent %s"),
+    "ifcfg": ("/etc/sysconfig/network-scripts/ifcfg-%s", "System %s"),
+}
 _WAIT = "10"  # seconds for one card; what takes longer goes on by itself
 
 
 class ReloadNetwork(Change):
     """Have the network service that already runs take up files written since it started.
 
-    `files` are their paths, `cards` the interfaces they are for; `primary` is the one that the machine
-    is reached by: its connection is not taken down for this. In the local stage the service has not
-    started yet, and reads its files by itself.
+    `cards` are the interfaces they are for; `primary` is the one that the machine is reached by: its
+    connection is not taken down for this. In the local stage the service has not started yet, and reads
+    its files by itself.
     """
 
     type = "reload_network"
@@ -28,7 +34,6 @@ class ReloadNetwork(Change):
     def __init__(
         self,
         renderer: str,
-        files: "Sequence[str]",
         cards: "Sequence[str]",
         primary: "Optional[str]" = None,
         reason: str = "",
@@ -36,7 +41,6 @@ class ReloadNetwork(Change):
     ) -> None:
         super().__init__("network", reason, requires)
         self.renderer = renderer
-        self.files = list(files)
         self.cards = list(cards)
         self.primary = primary
 
@@ -53,12 +57,14 @@ class ReloadNetwork(Change):
             # Configures anew only the cards whose files have changed.
             host.check(["networkctl", "reload"])
         elif service == _MANAGER:
-            host.check(["nmcli", "connection", "load"] + self.files)
+            path, name = _PROFILES[self.renderer]
             for card in self.cards:
+                host.check(["nmcli", "connection", "load", path % card])
                 if card == self.primary:
                     host.check(["nmcli", "device", "reapply", card])
-                else:
-                    host.check(["nmcli", "--wait", _WAIT, "connection", "up", "ifname", card])
+                else:  # by its name: without one, a profile that NetworkManager made by itself may be taken
+                    up = ["connection", "up", "id", name % card, "ifname", card]
+                    host.check(["nmcli", "--wait", _WAIT] + up)
         elif service == _SCRIPTS:
             for card in self.cards:
                 if card != self.primary:  # the scripts can only take it down and up again

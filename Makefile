@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench vm-test vm-console rpm deb lint format types clean
+.PHONY: help demo test kill-test bench vm-test vm-console rpm deb package-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,10 @@ rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: AR
 deb:  ## the Debian packages, into dist/: ARGS="--output DIR" for elsewhere
 	@$(BOOTSTRAP) package
 	@$(PYTHON) packaging/deb/build.py $(ARGS)
+
+package-test:  ## build the packages, lint them, install, upgrade and remove them in trees (root)
+	@$(BOOTSTRAP) package-test
+	@PATH="$$PATH:/usr/sbin:/sbin" unshare --mount $(VENV)/bin/python -m pytest tests/packages $(ARGS)
 
 lint:  ## style, mistakes, Python 3.6, shell scripts
 	@$(BOOTSTRAP) lint

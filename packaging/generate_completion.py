@@ -39,6 +39,13 @@ MODULE = {"bash": "_tsagent_modules", "zsh": "_tsagent_modules"}
 SOURCE = {"bash": "_tsagent_sources", "zsh": "_tsagent_sources"}
 
 
+# shtab before 1.6 (Debian 12) offers the first of several values alone: (what it writes, what it should).
+BASH_MENDED = (
+    ('choices_var="${current_action}_choices"', 'choices_var="${current_action}_choices[@]"'),
+    ('$(compgen -W "${current_action_choices}"', "$(IFS=' '; compgen -W \"${current_action_choices}\""),
+)
+
+
 def annotate(parser):
     """Say of each action what its values are, by the name that the help gives them."""
     import shtab
@@ -65,8 +72,12 @@ def main():
     annotate(parser)
     os.makedirs(output, exist_ok=True)
     for name, shell, preamble in (("tsagent", "bash", BASH), ("_tsagent", "zsh", ZSH)):
+        text = shtab.complete(parser, shell, preamble={shell: preamble})
+        if shell == "bash":
+            for wrong, right in BASH_MENDED:
+                text = text.replace(wrong, right)
         with open(os.path.join(output, name), "w", encoding="utf-8") as file:
-            file.write(shtab.complete(parser, shell, preamble={shell: preamble}) + "\n")
+            file.write(text + "\n")
 
 
 if __name__ == "__main__":

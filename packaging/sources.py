@@ -1,6 +1,8 @@
 """The sources that a package is built from: the checkout without what was built or is private in it."""
 
 import calendar
+import contextlib
+import gzip
 import os
 import re
 import shutil
@@ -22,6 +24,7 @@ NOT_SOURCES = (
     ".*_cache",
     ".hypothesis",
     "*.py[co]",
+    "tests",  # thousands of files, recorded machines among them; no package runs them
 )
 # Written by earlier builds into a checkout; each build makes its own.
 VALIDATORS = os.path.join("tsagent", "userdata", "validators_generated.py")
@@ -90,7 +93,11 @@ def tarball(path, version):
             entry.mode = entry.mode & ~0o022
             return entry
 
-        with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as archive:
+        with contextlib.ExitStack() as stack:
+            plain_file = stack.enter_context(open(path, "wb"))
+            # No time of day in the header.
+            packed = stack.enter_context(gzip.GzipFile("", "wb", fileobj=plain_file, mtime=moment))
+            archive = stack.enter_context(tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT))
             for folder, names, files in os.walk(tree):
                 names.sort()
                 links = [entry for entry in names if os.path.islink(os.path.join(folder, entry))]

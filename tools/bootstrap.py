@@ -1,6 +1,6 @@
 """Sets up what `make demo`, `make test` and `make lint` need, from nothing but make and Python 3.6 or newer.
 
-    python3 tools/bootstrap.py demo|test|package|boot|lint|venv [--venv DIR] [--requirements FILE]...
+    python3 tools/bootstrap.py demo|test|package|package-test|boot|lint|venv [--venv DIR] [--requirements FILE]...
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -144,11 +144,25 @@ BOOT = [
     Need("ssh", "openssh-client", "openssh-clients", root=True),
     Need("ip", "iproute2", "iproute", root=True),
 ]
+PACKAGE_TEST = [
+    Need("lintian", "lintian", ""),
+    Need("rpmlint", "rpmlint", "rpmlint"),
+    Need("rpm2cpio", "rpm2cpio", "rpm"),
+    Need("cpio", "cpio", "cpio"),
+    Need("dnf", "dnf", "dnf"),
+    Need("createrepo_c", "createrepo-c", "createrepo_c"),
+    Need("debootstrap", "debootstrap", "debootstrap", root=True),
+    Need("systemctl", "systemd", "systemd"),
+    Need("man", "man-db", "man-db"),
+    Need("zsh", "zsh", "zsh"),
+    Need("git", "git", "git"),
+]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {
     "demo": (PYTHON + DEMO, [LIBRARIES]),
     "test": (PYTHON + DEMO + TEST, [LIBRARIES]),
     "package": (PYTHON + PACKAGE, [LIBRARIES]),
+    "package-test": (PYTHON + PACKAGE + PACKAGE_TEST, [LIBRARIES]),
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),

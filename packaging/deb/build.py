@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Builds the Debian packages with dpkg-buildpackage; prints the path of each .deb, one a line.
 
-    packaging/deb/build.py [--output DIR]
+    packaging/deb/build.py [--output DIR] [--version V]
 
-Needs debhelper, dh-python, python3-setuptools and python3-fastjsonschema (`make deb` installs them). Works in
-a copy of the checkout, which stays as it is. One build serves Debian 12 and 13.
+Needs debhelper, dh-python and the libraries that debian/control names (`make deb` installs them). Works in a
+copy of the checkout, which stays as it is. One build serves Debian 12 and 13.
 """
 
 import argparse
@@ -20,13 +20,31 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import sources  # noqa: E402 (beside this folder)
 
+LATER = """\
+tsagent (%s) unstable; urgency=medium
 
-def build(output):
-    """Build into the directory `output`; the paths of the .deb files. Raises SystemExit with what failed."""
+  * A test of upgrades.
+
+ -- tsagent maintainers <maintainers@tsagent.example>  Wed, 25 Nov 2026 12:00:01 +0000
+
+"""
+
+
+def build(output, version=None):
+    """Build into the directory `output`; the paths of the .deb files. Raises SystemExit with what failed.
+
+    `version`, later than the checkout's, serves tests of upgrades.
+    """
     with tempfile.TemporaryDirectory(prefix="tsagent-deb-") as work:
         tree = os.path.join(work, "tsagent-" + sources.version())
         sources.export(tree)
         shutil.copytree(os.path.join(tree, "packaging", "deb", "debian"), os.path.join(tree, "debian"))
+        if version:
+            changelog = os.path.join(tree, "debian", "changelog")
+            with open(changelog, encoding="utf-8") as file:
+                text = LATER % version + file.read()
+            with open(changelog, "w", encoding="utf-8") as file:
+                file.write(text)
         # Bytecode is made where the package is installed, by that system's Python.
         environment = dict(
             os.environ, LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1", DEB_BUILD_OPTIONS="nocheck"
@@ -58,7 +76,9 @@ def main():
     parser.add_argument(
         "--output", default=os.path.join(CHECKOUT, "dist"), metavar="DIR", help="default: dist/"
     )
-    for path in build(os.path.abspath(parser.parse_args().output)):
+    parser.add_argument("--version", help="later than the checkout's own, to test upgrades")
+    options = parser.parse_args()
+    for path in build(os.path.abspath(options.output), options.version):
         print(path)
 
 

@@ -118,8 +118,14 @@ def build(output, targets=tuple(TARGETS), version=None):
     with tempfile.TemporaryDirectory(prefix="tsagent-rpm-") as top:
         for name in ("SOURCES", "SPECS", "RPMS", "SRPMS", "BUILD"):
             os.mkdir(os.path.join(top, name))
-        shutil.copy(os.path.join(HERE, "tsagent.spec"), os.path.join(top, "SPECS"))
-        sources.tarball(os.path.join(top, "SOURCES", "tsagent-%s.tar.gz" % version), version)
+        parts = [
+            os.path.join(top, "SPECS", "tsagent.spec"),
+            os.path.join(top, "SOURCES", "tsagent-%s.tar.gz" % version),
+        ]
+        shutil.copy(os.path.join(HERE, "tsagent.spec"), parts[0])
+        sources.tarball(parts[1], version)
+        for path in parts:
+            os.utime(path, (sources.date(), sources.date()))
         rpmbuild("-bs", top, common)
         for name in targets:
             interpreter = pythons[TARGETS[name].python]

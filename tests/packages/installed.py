@@ -93,6 +93,7 @@ def leave_traces(tree):
         ("/var/lib/tsagent/identity.json", 0o600),
         ("/var/lib/tsagent/instances/i-1/journal.jsonl", 0o600),
         ("/var/lib/tsagent/cache/modules.json", 0o600),
+        ("/var/cache/tsagent/packages/index.json", 0o644),
         ("/run/tsagent/status.json", 0o644),
         ("/var/log/tsagent.log", 0o640),
         ("/var/log/tsagent.log.1", 0o640),

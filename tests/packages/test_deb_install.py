@@ -23,7 +23,7 @@ BOOKS = (
     "/run/systemd",
     "/var/lib/dpkg",
     "/var/lib/apt",
-    "/var/cache",
+    "/var/cache/apt",
     "/var/log/apt",
     "/var/log/dpkg.log",
     "/dev",

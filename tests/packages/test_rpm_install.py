@@ -27,7 +27,15 @@ REQUIRED = {
     "tl4": ["python3-jsonschema", "python3-netifaces", "python3-pyyaml", "python3-requests"],
 }
 # The package managers' own, and what makes the tree a system that runs.
-BOOKS = ("/run/systemd", "/var/lib/rpm", "/var/lib/dnf", "/var/cache", "/var/log", "/dev", "/etc/ld.so.cache")
+BOOKS = (
+    "/run/systemd",
+    "/var/lib/rpm",
+    "/var/lib/dnf",
+    "/var/cache/dnf",
+    "/var/log",
+    "/dev",
+    "/etc/ld.so.cache",
+)
 
 STUB = """\
 Name: distribution-stub
@@ -198,16 +206,32 @@ def test_installed_upgraded_removed(system, later_rpms):
     assert [name for name in os.listdir(system.tree + "/var/log") if "tsagent" in name] == []
 
 
-def test_the_installed_command_runs_on_the_systems_python(debian, tmp_path, rpms):
+def test_the_installed_command_and_the_units_launcher_run_on_the_systems_python(debian, tmp_path, rpms):
     system = System("tl4", tmp_path, debian("bookworm"), rpms)
     system.dnf("install", "tsagent")
-    # The tree's Python is 3.11 as well, and has its libraries elsewhere.
+    # The tree's Python is 3.11 as well, and looks elsewhere: it is shown this distribution's folder.
     with open(
         system.tree + "/usr/lib/python3/dist-packages/site-packages.pth", "w", encoding="utf-8"
     ) as file:
         file.write("/usr/lib/python3.11/site-packages\n")
     assert inside(system.tree, "/usr/bin/tsagent", "--version").startswith("tsagent ")
     assert "kernel_parameters" in inside(system.tree, "/usr/bin/tsagent", "modules")
+    # Without `site` the launcher names the folders itself, that of libraries with C parts among them.
+    os.makedirs(system.tree + "/usr/lib64/python3.11")
+    os.symlink("/usr/lib/python3/dist-packages", system.tree + "/usr/lib64/python3.11/site-packages")
+    output = inside(system.tree, "/usr/bin/python3", "-I", "-S", "-c", IMPORTS)
+    assert output == "tsagent.cli.unit\n"
+
+
+# All of the launcher but its last line, which would run a stage.
+IMPORTS = """
+with open("/usr/libexec/tsagent/agent") as file:
+    text = file.read()
+assert text.count("sys.exit(") == 1
+exec(text[: text.index("sys.exit(")])
+import jsonschema, netifaces, requests, yaml
+print(main.__module__)
+"""
 
 
 def test_cloud_inits_command_is_a_package_of_its_own(system):

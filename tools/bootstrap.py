@@ -1,6 +1,8 @@
 """Sets up what `make demo`, `make test` and `make lint` need, from nothing but make and Python 3.6 or newer.
 
-    python3 tools/bootstrap.py demo|test|package|package-test|boot|lint|venv [--venv DIR] [--requirements FILE]...
+    python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
+
+PROFILE is what for: demo, test, package, package-test, boot, lint or venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the

@@ -24,6 +24,7 @@ BOOKS = (
     "/var/lib/dpkg",
     "/var/lib/apt",
     "/var/cache/apt",
+    "/var/cache/debconf",
     "/var/log/apt",
     "/var/log/dpkg.log",
     "/dev",

@@ -223,12 +223,13 @@ def test_the_installed_command_and_the_units_launcher_run_on_the_systems_python(
     assert output == "tsagent.cli.unit\n"
 
 
-# All of the launcher but its last line, which would run a stage.
+# The launcher up to where it would run a stage.
 IMPORTS = """
 with open("/usr/libexec/tsagent/agent") as file:
     text = file.read()
-assert text.count("sys.exit(") == 1
-exec(text[: text.index("sys.exit(")])
+head, found, _ = text.partition("code = main(")
+assert found
+exec(head)
 import jsonschema, netifaces, requests, yaml
 print(main.__module__)
 """

@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench vm-test vm-console rpm deb package-test lint format types clean
+.PHONY: help demo test kill-test bench vm-test vm-console recipe-test rpm deb package-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,10 @@ vm-test:  ## boot whole systems with the agent in them (root): ARGS="-m quick" f
 vm-console:  ## boot one machine as on the cloud, and log in (root): ARGS="USER-DATA-FILE" for your own user data
 	@$(BOOTSTRAP) boot
 	@$(RUN) tests/vm/qemu_console.py $(ARGS)
+
+recipe-test:  ## run the recipes for image builders (root): ARGS="-k packer" for one
+	@$(BOOTSTRAP) recipes
+	@$(RUN) -m pytest tests/recipes $(ARGS)
 
 rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: ARGS="--target el8" for one
 	@$(BOOTSTRAP) package

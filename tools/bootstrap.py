@@ -2,7 +2,7 @@
 
     python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
 
-PROFILE is what for: demo, test, package, package-test, boot, lint or venv.
+PROFILE is what for: demo, test, package, package-test, boot, recipes, lint or venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -159,6 +159,17 @@ PACKAGE_TEST = [
     Need("zsh", "zsh", "zsh"),
     Need("git", "git", "git"),
 ]
+RECIPES = [
+    Need("virt-customize", "guestfs-tools", "guestfs-tools", root=True),
+    Need("qemu-system-x86_64", "qemu-system-x86", "qemu-kvm", root=True),
+    Need("packer", "packer", "packer", root=True),
+    Need("nsenter", "util-linux", "util-linux", root=True),
+    Need("createrepo_c", "createrepo-c", "createrepo_c"),
+    # What mkosi calls; itself it comes from a newer Debian.
+    Need("reprepro", "reprepro", "reprepro", root=True),
+    Need("depmod", "kmod", "kmod", root=True),
+    Need("debugfs", "e2fsprogs", "e2fsprogs"),
+]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {
     "demo": (PYTHON + DEMO, [LIBRARIES]),
@@ -166,6 +177,7 @@ PROFILES = {
     "package": (PYTHON + PACKAGE, [LIBRARIES]),
     "package-test": (PYTHON + PACKAGE + PACKAGE_TEST, [LIBRARIES]),
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
+    "recipes": (PYTHON + PACKAGE + BOOT + RECIPES, [LIBRARIES, "tests/recipes/requirements.txt"]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),
 }

@@ -45,8 +45,10 @@ def parse_json(data: bytes, name: str, code: str) -> "Any":
         line = data.count(b"\n", 0, error.start) + 1
         raise BadDocument("%s:%d: bytes that are not UTF-8" % (name, line), code) from None
     except (RecursionError, ValueError) as error:
-        if hasattr(error, "lineno"):  # json.JSONDecodeError
-            words = "%s:%d:%d: not JSON: %s" % (name, error.lineno, error.colno, error.msg)
+        # Those of json.JSONDecodeError, which is not imported for this.
+        place = tuple(getattr(error, key, None) for key in ("lineno", "colno", "msg"))
+        if place[0] is not None:
+            words = "%s:%s:%s: not JSON: %s" % (name, place[0], place[1], place[2])
             raise BadDocument(words, code) from None
         # Too deep, or (3.11 on) a number of more digits than Python converts.
         raise BadDocument("%s: nested too deeply or a number too long" % name, code) from None

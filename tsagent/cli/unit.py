@@ -12,8 +12,10 @@ def main(stage: str) -> int:
     """Run a stage of this machine's boot; the exit code. The process of the local stage goes on."""
     import gc
 
+    from tsagent import code
     from tsagent.cli import run_unit
 
+    code.use()
     gc.set_threshold(100000)  # what is loaded here stays; looking through it again and again finds nothing
     if sys.flags.no_site:
         sys.meta_path.append(Libraries())

@@ -1,8 +1,8 @@
 """The code of a boot in one file, which the import system would look up, open and read in a hundred.
 
 `tsagent clean` leaves it in the image (`collect`), the units use it. It holds what the `.pyc` files hold, by
-the same rule: a module's code counts while its source has the time and size that it was made from. What it has
-not, or not any more, is imported as ever. That spares an eighth of what Python has to do at a first boot.
+the same rule: a module's code counts while its source has the time and size that it was made from. What it
+has not, or not any more, is imported as ever. That spares an eighth of what Python does at a first boot.
 """
 
 import marshal

@@ -47,7 +47,7 @@ def use(path: str = PATH) -> bool:
         index = marshal.loads(table)  # noqa: S302 (root's own file)
     except (OSError, ValueError, EOFError, TypeError):
         return False
-    sys.meta_path.insert(0, _Finder(descriptor, len(start) + length, index))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _Finder(descriptor, len(start) + length, index))
     return True
 
 
@@ -87,9 +87,9 @@ class _Loader(SourceFileLoader):
 
     def exec_module(self, module: "ModuleType") -> None:
         module.__file__ = self.path
-        code = self._code()
-        # As the loader of a source file does.
-        exec(code if code is not None else self.get_code(self.name), module.__dict__)  # noqa: S102
+        code = self._code() or self.get_code(self.name)
+        assert code is not None
+        exec(code, module.__dict__)  # noqa: S102 (as the loader of a source file does)
 
     def _code(self) -> "Optional[CodeType]":
         _, _, _, _, offset, length = self._finder.index[self.name]

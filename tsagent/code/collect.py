@@ -8,7 +8,7 @@ from tsagent import code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator
+    from typing import Any, Dict, Iterator
 
     from tsagent.host import Tree
 
@@ -28,7 +28,7 @@ def collect(tree: "Tree", path: str = code.PATH) -> int:
     offset = 0
     for name, module in sorted(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
-        loader = getattr(spec, "loader", None)
+        loader: "Any" = getattr(spec, "loader", None)
         source = getattr(spec, "origin", None)
         if spec is None or spec.name != name or not source or not hasattr(loader, "get_code"):
             continue

@@ -52,7 +52,8 @@ def build(output, version=None):
         environment.pop("VIRTUAL_ENV", None)
         environment["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"  # the distribution's Python and its tools
         done = subprocess.run(
-            ["dpkg-buildpackage", "-b", "--no-sign"],
+            # Python alone: no compiler (build-essential) is needed.
+            ["dpkg-buildpackage", "-b", "--no-sign", "--ignore-builtin-builddeps"],
             cwd=tree,
             env=environment,
             stdin=subprocess.DEVNULL,

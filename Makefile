@@ -13,7 +13,7 @@ SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 .PHONY: help demo test kill-test bench vm-test vm-console recipe-test rpm deb package-test lint format types clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo:  ## a whole first boot, shown as it happens: simulator, scratch disk, scratch root
 	@$(BOOTSTRAP) demo

@@ -96,3 +96,17 @@ def test_every_recipe_is_in_the_documentation():
     with open(os.path.join(CHECKOUT, "docs", "images.md"), encoding="utf-8") as file:
         text = file.read()
     assert [name for name in sorted(os.listdir(RECIPES)) if "packaging/recipes/%s" % name not in text] == []
+
+
+def test_configuration_of_the_documentation_is_valid(tmp_path):
+    with open(os.path.join(CHECKOUT, "docs", "images.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```yaml\n(.*?)^```", file.read(), re.M | re.S)
+    assert blocks
+    directory = tmp_path / "etc/tsagent/agent.d"
+    directory.mkdir(parents=True)
+    modules = discover(Tree("/"), use_cache=False).modules
+    for block in blocks:
+        (directory / "10-image.yaml").write_text(block, encoding="utf-8")
+        config = load_config(Tree(str(tmp_path)), use_cache=False)
+        assert config.problems == [] and layer_of_defaults(config, modules)[1] == []
+        assert set(config.disabled) <= set(modules)

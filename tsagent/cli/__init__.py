@@ -17,7 +17,7 @@ def main(argv: "Optional[List[str]]" = None) -> int:
     arguments = sys.argv[1:] if argv is None else list(argv)
     if _is_unit(arguments):
         return run_unit(arguments[2] if len(arguments) == 3 else "all")
-    _escape_output()
+    escape_output()
     from tsagent.cli.parser import parse
 
     try:
@@ -59,7 +59,7 @@ def _is_unit(arguments: "List[str]") -> bool:
 
 def run_unit(stage: str, ready: "Optional[Callable[[], None]]" = None) -> int:
     """`tsagent run --stage STAGE` of this machine; `ready` as tsagent.session.run.run has it."""
-    _escape_output()
+    escape_output()
     from tsagent.cli.run import start
     from tsagent.host import Host
     from tsagent.session.options import Options
@@ -71,7 +71,7 @@ def _complain(program: str, line: str) -> None:
     sys.stderr.write("%s: %s\n" % (program, line))
 
 
-def _escape_output() -> None:
+def escape_output() -> None:
     """Escape what the locale's encoding cannot print, rather than fail on it."""
     import io
 

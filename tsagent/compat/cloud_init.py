@@ -28,9 +28,10 @@ _INSTEAD = {
 
 def main(argv: "Optional[List[str]]" = None, root: str = "/") -> int:
     """Run one command; the exit code. 2 for a usage error, as cloud-init's."""
-    from tsagent.cli import guard
+    from tsagent.cli import escape_output, guard
     from tsagent.host import Host
 
+    escape_output()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         values = _parse(arguments)

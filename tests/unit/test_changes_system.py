@@ -239,6 +239,80 @@ def test_a_profile_tuned_chose_itself_is_not_one_that_was_switched_to(tree):
     assert SwitchTunedProfile("virtual-guest").probe(tree.host(True)).state == DIFFERS
 
 
+# Answers as systemctl does: SHOWN is what `show` says; each call leaves a line in CALLS.
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> "$CALLS"
+if [ "$1" = show ]; then cat "$SHOWN"; fi
+"""
+TUNED_ADM = """#!/bin/sh
+echo "tuned-adm $*" >> "$CALLS"
+if [ "$1" = active ]; then echo "Current active profile: virtual-guest"; fi
+"""
+
+
+@pytest.fixture
+def booted(tree, tmp_path):
+    """A live host whose systemctl and tuned-adm note how they are called; `shown` is tuned's state."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in (("systemctl", SYSTEMCTL), ("tuned-adm", TUNED_ADM)):
+        text = text.replace("$CALLS", str(tmp_path / "calls")).replace("$SHOWN", str(tmp_path / "shown"))
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    host = Host(str(tree.path), runner=Runner("%s:/usr/bin:/bin" % programs), clock=CountedClock())
+    host.live = True
+    (tree.path / "run/systemd/system").mkdir(parents=True)
+
+    def shown(text):
+        (tmp_path / "shown").write_text(text, encoding="utf-8")
+
+    host.shown = shown
+    host.calls = lambda: (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    return host
+
+
+def test_tuned_is_started_without_waiting_in_the_transaction(booted):
+    booted.shown("ActiveState=active\n")
+    assert SwitchTunedProfile("virtual-guest").apply(booted) == "in force and verified"
+    assert booted.calls()[0] == "start --no-block tuned.service"
+    assert "tuned-adm profile virtual-guest" in booted.calls()
+
+
+def test_tuned_ordered_after_the_agent_is_left_the_choice(booted, tree):
+    booted.shown("ActiveState=inactive\nJob=512\n")
+    told = SwitchTunedProfile("virtual-guest").apply(booted)
+    assert "after the agent" in told
+    assert (tree.path / "etc/tuned/active_profile").read_text(encoding="utf-8") == "virtual-guest\n"
+    assert (tree.path / "etc/tuned/profile_mode").read_text(encoding="utf-8") == "manual\n"
+    assert not [call for call in booted.calls() if call.startswith("tuned-adm")]
+    assert booted.clock.now < 60
+
+
+@pytest.mark.parametrize("shown", ["ActiveState=failed\n", "ActiveState=inactive\n", ""])
+def test_tuned_that_does_not_start_is_an_error_at_once(booted, shown):
+    booted.shown(shown)
+    with pytest.raises(AgentError) as caught:
+        SwitchTunedProfile("virtual-guest").apply(booted)
+    assert caught.value.code == "tuned-not-started"
+    assert booted.clock.sleeps == 0
+
+
+def test_tuned_that_is_for_ever_starting_is_given_up(booted):
+    booted.shown("ActiveState=activating\nJob=512\n")
+    with pytest.raises(AgentError) as caught:
+        SwitchTunedProfile("virtual-guest").apply(booted)
+    assert caught.value.code == "tuned-not-started"
+
+
+def test_a_unit_is_started_without_waiting_for_it(booted, tree):
+    tree.put("/etc/systemd/system/plain.service", UNIT)
+    wants = tree.path / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir()
+    (wants / "plain.service").symlink_to("/etc/systemd/system/plain.service")
+    EnableUnit("plain.service").apply(booted)
+    assert booted.calls() == ["start --no-block plain.service"]
+
+
 @pytest.mark.parametrize("name", ["", "  ", "../x", "-f", "a/b", ".hidden"])
 def test_what_is_no_profile_name_is_refused(name):
     with pytest.raises(AgentError) as caught:

@@ -26,6 +26,8 @@ __all__ = [
 HOST_NAME_MAX = 64  # bytes; Linux's __NEW_UTS_LEN. Source: sethostname(2)
 _RUNNING = ("active", "activating", "reloading")  # states of a unit that need no start
 _TUNED_LIMIT = 120.0  # seconds: switching a profile walks every device of the machine
+_TURN = 10.0  # seconds: a unit that still waits then waits for somebody who waits for us
+_TUNED = "tuned.service"
 _ACTIVE_PROFILE = "/etc/tuned/active_profile"
 _PROFILE_MODE = "/etc/tuned/profile_mode"
 _PATIENCE_STEP = 0.5  # seconds between two looks of a patient Verify
@@ -318,12 +320,11 @@ class SwitchTunedProfile(Change):
 
     def apply(self, host: "Host") -> "Optional[str]":
         if not self._runs(host):
-            # Mode first: with a profile noted and mode "auto", tuned would choose its own.
-            host.root.write_atomic(_PROFILE_MODE, b"manual\n", 0o644)
-            host.root.write_atomic(_ACTIVE_PROFILE, self.profile.encode("utf-8") + b"\n", 0o644)
+            self._note(host)
             return "written for tuned's next start"
-        if _booted(host):
-            host.check(["systemctl", "start", "tuned.service"], timeout=_TUNED_LIMIT)
+        if _booted(host) and not self._started(host):
+            self._note(host)
+            return "written for tuned's start, which waits for units that come after the agent"
         host.check(["tuned-adm", "profile"] + self.profile.split(), timeout=_TUNED_LIMIT)
         active = self._active(host)
         if active != self.profile:
@@ -336,6 +337,41 @@ class SwitchTunedProfile(Change):
         if verified.status == 0:
             return "in force and verified"
         return "in force; not every setting of it could be verified: see /var/log/tuned/tuned.log"
+
+    def _note(self, host: "Host") -> None:
+        """Leave the choice where tuned reads it when it starts."""
+        # Mode first: with a profile noted and mode "auto", tuned would choose its own.
+        host.root.write_atomic(_PROFILE_MODE, b"manual\n", 0o644)
+        host.root.write_atomic(_ACTIVE_PROFILE, self.profile.encode("utf-8") + b"\n", 0o644)
+
+    def _started(self, host: "Host") -> bool:
+        """Start tuned; whether it runs. False when its turn does not come while the agent works.
+
+        `systemctl start` would wait for the unit's turn, which is after the agent where an administrator
+        ordered it so: the two would wait for each other.
+        """
+        host.check(["systemctl", "start", "--no-block", _TUNED])
+        now = host.clock.monotonic()
+        turn, deadline = now + _TURN, now + _TUNED_LIMIT
+        while True:
+            shown = host.run(["systemctl", "show", "--property=ActiveState", "--property=Job", _TUNED]).text
+            seen = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+            state = seen.get("ActiveState", "unknown")
+            if state == "active":
+                return True
+            waiting = seen.get("Job", "0") not in ("", "0")
+            now = host.clock.monotonic()
+            if state == "inactive" and waiting and now >= turn:
+                return False
+            if (not waiting and state not in _RUNNING) or now >= deadline:
+                raise AgentError(
+                    "%s does not start: it is %s" % (_TUNED, state),
+                    "tuned-not-started",
+                    "see 'systemctl status %s'" % _TUNED,
+                )
+            if host.runner.interrupted:
+                raise Interrupted()
+            host.clock.sleep(_PATIENCE_STEP)
 
     def _runs(self, host: "Host") -> bool:
         """Whether the tuning service can be spoken to here: a live system with its bus."""

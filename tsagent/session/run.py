@@ -153,6 +153,7 @@ class _Run:
         self.status.data["state"] = DISABLED
         self.status.warning("%s (%s)" % (why, hint))
         self.status.write()
+        self.host.root.write_atomic(paths.NOTHING_DUE, b"", 0o644, sync=False)
         self.report.message("info", "disabled: %s (%s)" % (why, hint))
         return EXIT_DONE
 
@@ -304,6 +305,10 @@ class _Run:
                 self.status.stage(stage, results.NOTHING, now, 0.0)
         else:
             self.host.root.unlink(paths.NOTHING_DUE, missing_ok=True)
+        if self.session.provisional and self.session.recognition.url is not None:
+            self.host.root.write_atomic(paths.PROVISIONAL, b"", 0o644, sync=False)
+        elif last != "local":
+            self.host.root.unlink(paths.PROVISIONAL, missing_ok=True)
         self.over = quiet or last == "final"
         if self.over:
             self._finish()

@@ -24,10 +24,16 @@ def work():
 
 
 @pytest.fixture(scope="session")
-def used_tree(work):
+def package(work):
+    """The agent's Debian package."""
+    return nspawn_tree.build_package(work)
+
+
+@pytest.fixture(scope="session")
+def used_tree(work, package):
     """A tree as a machine in use has it: the agent installed, the distribution's host keys still there."""
     tree = nspawn_tree.copy(nspawn_tree.base_tree(), os.path.join(work, "used"))
-    nspawn_tree.install_agent(tree, nspawn_tree.build_wheel(work))
+    nspawn_tree.install_agent(tree, package)
     return tree
 
 
@@ -37,6 +43,25 @@ def image_tree(work, used_tree):
     tree = nspawn_tree.copy(used_tree, os.path.join(work, "image"))
     nspawn_tree.clean(tree)
     return tree
+
+
+def _image(work, package, name, *of):
+    tree = nspawn_tree.copy(nspawn_tree.base_tree(*of), os.path.join(work, name))
+    nspawn_tree.install_agent(tree, package)
+    nspawn_tree.clean(tree)
+    return tree
+
+
+@pytest.fixture(scope="session")
+def trixie_image(work, package):
+    """An image of Debian 13."""
+    return _image(work, package, "trixie", "trixie")
+
+
+@pytest.fixture(scope="session")
+def both_image(work, package):
+    """An image with cloud-init in it, too."""
+    return _image(work, package, "both", nspawn_tree.SUITE, nspawn_tree.PACKAGES + ",cloud-init")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 
-from nspawn_tree import BenchError, contents, remove, write
+from nspawn_tree import BenchError, contents, remove, run, write
 
 REBOOT = 133  # systemd-nspawn's exit status for a container that asked to be started again, with --keep-unit
 BOOT_LIMIT = 240  # seconds from start to power-off
@@ -56,6 +56,7 @@ class Machine:
     def __init__(self, tree):
         self.tree = tree
         self.name = "bench-%d" % os.getpid()
+        self.options = []  # more words for systemd-nspawn
         self.cgroups = []
 
     def path(self, path):
@@ -81,7 +82,12 @@ class Machine:
     def seed(self, user_data, instance_id="i-bench"):
         """What the instance is told."""
         self.write(SEED + "/meta-data", json.dumps({"instance-id": instance_id}))
-        self.write(SEED + "/user-data", "#cloud-config\n" + json.dumps(user_data))
+        self.write(SEED + "/user-data", "#cloud-config\n" + json.dumps(user_data))  # JSON is YAML
+
+    def enable(self, unit, text):
+        """A unit of somebody else's that starts at every boot; Debian's presets let it, at the first."""
+        self.write("/etc/systemd/system/" + unit, text)
+        run(["systemctl", "--root", self.tree, "enable", unit])
 
     def ask(self, **commands):
         """Commands whose status and output the report is to hold under `extra`."""
@@ -129,7 +135,7 @@ class Machine:
 
     def _command(self):
         words = ["systemd-nspawn", "--quiet", "--directory", self.tree, "--machine", self.name, "--boot"]
-        words += ["--register=no", "--keep-unit", "--private-network", "--link-journal=no"]
+        words += ["--register=no", "--keep-unit", "--private-network", "--link-journal=no"] + self.options
         # A control group of its own: two benches at a time do not meet in one.
         self.cgroups = []
         for top in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"):
@@ -166,7 +172,7 @@ class Machine:
             deadline = time.monotonic() + 20
             while _processes(top):
                 if time.monotonic() > deadline:
-                    raise BenchError("processes of the container are left: %s" % _processes(top))
+                    raise BenchError("processes of the container are left: %s" % _describe(_processes(top)))
                 for pid in _processes(top):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
@@ -209,6 +215,17 @@ def _children(pid):
             return [int(word) for word in file.read().split()]
     except FileNotFoundError:
         return []
+
+
+def _describe(pids):
+    """Processes in words: number, name, state, parent."""
+    words = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            with open("/proc/%d/status" % pid, encoding="utf-8", errors="replace") as file:
+                fields = dict(line.split(":", 1) for line in file.read().splitlines() if ":" in line)
+            words.append(" ".join([str(pid)] + [fields[key].strip() for key in ("Name", "State", "PPid")]))
+    return ", ".join(words)
 
 
 def _processes(top):

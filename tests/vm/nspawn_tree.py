@@ -1,4 +1,4 @@
-"""A bootable Debian tree, made once and kept, and the agent installed into it as an image builder would.
+"""A bootable Debian tree, made once and kept, with the agent's package in it as an image builder puts it.
 
 The tree is debootstrap's, from the mirror that this machine's own /etc/apt names, in
 `$TSAGENT_VM_CACHE` (default `~/.cache/tsagent-vm`). It is made anew when what it is made of changes.
@@ -13,11 +13,10 @@ import shutil
 import stat
 import subprocess
 import sys
-import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(os.path.dirname(HERE))
-UNITS = os.path.join(CHECKOUT, "packaging", "systemd")
+BUILDER = os.path.join(CHECKOUT, "packaging", "deb", "build.py")
 COLLECTOR = os.path.join(HERE, "collect.py")
 
 SUITE = "bookworm"
@@ -39,10 +38,6 @@ QUIET = dict(os.environ, LC_ALL="C", DEBIAN_FRONTEND="noninteractive")
 BUILD_LIMIT = 1200  # seconds for debootstrap, downloads included
 SITE = "usr/lib/python3/dist-packages"
 STAGES = ("tsagent-local.service", "tsagent-network.service", "tsagent-final.service")
-NOT_SOURCES = (".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
-
-# The console command, which a package makes of the entry point.
-COMMAND = "#!/usr/bin/python3 -I\nimport sys\nfrom tsagent.cli import main\nsys.exit(main())\n"
 
 COLLECT_UNIT = """\
 [Unit]
@@ -50,7 +45,7 @@ Description=Tell the bench how the boot went, and power off
 
 [Service]
 Type=simple
-ExecStart=/usr/bin/python3 -I /bench/collect.py
+ExecStart=/bench/python3 -I /bench/collect.py
 
 [Install]
 WantedBy=multi-user.target
@@ -178,48 +173,47 @@ def remove(tree):
         run(["rm", "-rf", "--one-file-system", tree], limit=300)
 
 
-def build_wheel(work):
-    """The wheel of this checkout; built from a copy, so that the build leaves nothing in it."""
-    sources, target = os.path.join(work, "sources"), os.path.join(work, "wheel")
-    shutil.copytree(CHECKOUT, sources, symlinks=True, ignore=shutil.ignore_patterns(*NOT_SOURCES))
-    words = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        target,
-        ".",
-    ]
-    run(words, limit=300, cwd=sources)
-    remove(sources)
-    (name,) = os.listdir(target)
-    return os.path.join(target, name)
+def build_package(work):
+    """The path of this checkout's Debian package, as `make deb` builds it."""
+    output = run([sys.executable, BUILDER, "--output", os.path.join(work, "packages")], limit=600)
+    (path,) = [line for line in output.splitlines() if os.path.basename(line).startswith("tsagent_")]
+    return path
 
 
-def install_agent(tree, wheel):
-    """The agent and its units, enabled; and the collector, which is the bench's own."""
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(os.path.join(tree, SITE))
-    write(tree, "/usr/bin/tsagent", COMMAND, 0o755)
-    # As a package does: otherwise the first boot compiles it all.
-    run(["chroot", tree, "/usr/bin/python3", "-m", "compileall", "-q", "/" + SITE + "/tsagent"], limit=300)
-    for name in sorted(os.listdir(UNITS)):
-        with open(os.path.join(UNITS, name), encoding="utf-8") as file:
-            directory = "system-preset" if name.endswith(".preset") else "system"
-            write(tree, "/usr/lib/systemd/%s/%s" % (directory, name), file.read())
-    for name in ("agent", "stage"):
-        with open(os.path.join(CHECKOUT, "packaging", "libexec", name), encoding="utf-8") as file:
-            write(tree, "/usr/libexec/tsagent/" + name, file.read().replace("@LIBRARIES@", "/" + SITE))
-    run(["systemctl", "--root", tree, "preset", "tsagent-ready.target"] + list(STAGES))
+def install_agent(tree, package):
+    """The package, by the tree's own dpkg; and the collector, which is the bench's own."""
+    name = os.path.basename(package)
+    shutil.copy(package, os.path.join(tree, name))
+    run(["chroot", tree, "dpkg", "--install", "/" + name], limit=300, env=QUIET)
+    os.unlink(os.path.join(tree, name))
     os.makedirs(os.path.join(tree, "bench"), exist_ok=True)
     shutil.copy(COLLECTOR, os.path.join(tree, "bench", "collect.py"))
+    # The collector tells of a boot even where /usr/bin/python3 is gone.
+    os.symlink("/usr/bin/" + os.readlink(os.path.join(tree, "usr/bin/python3")), tree + "/bench/python3")
     write(tree, "/etc/systemd/system/bench-collect.service", COLLECT_UNIT)
     write(tree, "/etc/systemd/system-preset/10-bench.preset", PRESET)
     run(["systemctl", "--root", tree, "enable", "bench-collect.service"])
+
+
+def measure_memory(tree, first_boot):
+    """Have the stages note the memory of their largest process in /bench/memory, a line each: name, KiB.
+
+    By time(1), which stands between systemd and the agent: for boots whose CPU is not looked at.
+    """
+    for name in STAGES:
+        with open(os.path.join(tree, "usr/lib/systemd/system", name), encoding="utf-8") as file:
+            (line,) = [text for text in file.read().splitlines() if text.startswith("ExecStart=")]
+        program = "/usr/bin/time --append --output=/bench/memory --format='%s %%%%M'" % name
+        command = line.replace("=", "=%s " % program, 1)
+        # The one who says that the local stage is done is not the unit's first process now, and systemd
+        # knows whom it heard from only as long as that one lives: which a first boot's does.
+        kind = "Type=oneshot" if "local" in name and not first_boot else "NotifyAccess=all"
+        drop_in(tree, name, "memory", "[Service]\nExecStart=\n%s\n%s\n" % (command, kind))
+
+
+def drop_in(tree, unit, name, text):
+    """An administrator's drop-in of a unit."""
+    write(tree, "/etc/systemd/system/%s.d/%s.conf" % (unit, name), text)
 
 
 def clean(tree):

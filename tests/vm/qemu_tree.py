@@ -127,7 +127,7 @@ def prepare(tree):
 def agent_image(work):
     """A disk image of a cleaned tree with the agent in it, below the directory `work`."""
     tree = copy(kernel_tree(), os.path.join(work, "qemu"))
-    nspawn_tree.install_agent(tree, nspawn_tree.build_wheel(work))
+    nspawn_tree.install_agent(tree, nspawn_tree.build_package(work))
     prepare(tree)
     nspawn_tree.clean(tree)
     image = make_image(tree, os.path.join(work, "image-qemu"))

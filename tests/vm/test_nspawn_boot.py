@@ -6,91 +6,33 @@ make vm-test ARGS="-k nspawn"
 import os
 import re
 
+import nspawn_tree
 import pytest
+from boots import (
+    AFTER_AGENT,
+    BASIC,
+    FINAL,
+    KEY,
+    LOCAL,
+    NETWORK,
+    READY,
+    SLOW_ONLINE,
+    ended_well,
+    show_figures,
+    started_after,
+    wants,
+)
 
 pytestmark = [
     pytest.mark.vm,
     pytest.mark.skipif(os.geteuid() != 0, reason="making and booting a tree needs root"),
 ]
 
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2w8dV1cGc8GJqBvBOmbXYk3Ipw0zN2K8hBGNBVJRZR ada@example"
-LOCAL, NETWORK, FINAL = ("tsagent-%s.service" % stage for stage in ("local", "network", "final"))
-READY = "tsagent-ready.target"
-# Ends well only when the target is reached while the final stage still runs.
-SEE_MULTI_USER = "timeout 60 sh -c 'until systemctl -q is-active multi-user.target; do sleep 0.1; done'"
-BASIC = {
-    "hostname": "vm-1",
-    "ssh_genkeytypes": ["ed25519"],
-    "users": ["default", {"name": "ada", "ssh_authorized_keys": [KEY]}],
-    "write_files": [
-        {"path": "/srv/file", "content": "text\n"},
-        {"path": "/srv/hers", "content": "x", "owner": "ada:ada", "permissions": "0600"},
-    ],
-    "runcmd": [SEE_MULTI_USER, "echo ran >> /srv/ran"],
-}
-# Held up until sshd is there: were sshd to wait for it in turn, both would have to wait for its limit.
-SLOW_ONLINE = """\
-[Unit]
-Description=A network that is long in coming online
-DefaultDependencies=no
-Before=network-online.target
-[Service]
-Type=oneshot
-ExecStart=/usr/bin/timeout 90 sh -c 'until systemctl -q is-active ssh.service; do sleep 0.1; done'
-[Install]
-WantedBy=network-online.target
-"""
-AFTER_AGENT = """\
-[Unit]
-Description=Somebody's service that comes after the agent
-After=tsagent-ready.target
-Wants=tsagent-ready.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/sh -c 'cat /srv/ran > /srv/after-agent'
-[Install]
-WantedBy=multi-user.target
-"""
 
-
-def wants(machine, target, unit, text):
-    """A unit of somebody else's, enabled."""
-    machine.write("/etc/systemd/system/" + unit, text)
-    directory = machine.path("/etc/systemd/system/%s.wants" % target)
-    os.makedirs(directory, exist_ok=True)
-    os.symlink("../" + unit, os.path.join(directory, unit))
-
-
-def ended_well(boot):
-    """Nothing of ours failed, nothing at all is left to do."""
-    assert boot["failed"] == []
-    assert boot["status"]["state"] == "done", boot["status_text"]
-    assert boot["wait_status"] == 0
-    assert boot["system"] == "running"
-    assert "ordering cycle" not in boot["journal"]
-    assert "Traceback" not in boot["journal"]
-
-
-def show_figures(capsys, name, boot):
-    """A line for people: CPU of our units beside that of an import."""
-    parts = ["%s %.0f ms" % (stage, seconds * 1000) for stage, seconds in sorted(boot.cpu().items())]
-    line = "%s: %.1f s from start to power-off; CPU of our units: %.0f ms (%s)" % (
-        name,
-        boot.seconds,
-        sum(boot.cpu().values()) * 1000,
-        ", ".join(parts),
-    )
-    beside = "python3 -I -c 'import yaml' %.0f ms, pass %.0f ms" % (
-        boot["cpu_yaml"] * 1000,
-        boot["cpu_pass"] * 1000,
-    )
-    with capsys.disabled():
-        print("\n%s; %s" % (line, beside))
-
-
-@pytest.mark.quick
-def test_first_boot_and_second(machine, capsys):
+@pytest.mark.parametrize("image", [pytest.param("image_tree", marks=pytest.mark.quick), "trixie_image"])
+def test_first_boot_and_second(request, make_machine, image, capsys):
+    """On Debian 12 and on Debian 13."""
+    machine = make_machine(request.getfixturevalue(image))
     machine.seed(BASIC)
     machine.ask(user=["id", "-un", "ada"])
     first = machine.boot()
@@ -131,7 +73,12 @@ def test_first_boot_and_second(machine, capsys):
         active = first.unit(unit)["ActiveEnterTimestampMonotonic"]
         assert 0 < active < final["ExecMainExitTimestampMonotonic"], unit
     assert first.unit(READY)["ActiveEnterTimestampMonotonic"] >= final["ExecMainExitTimestampMonotonic"]
-    show_figures(capsys, "first boot", first)
+    assert started_after(first, NETWORK, LOCAL, "network.target")
+    assert started_after(first, FINAL, NETWORK, "network-online.target", "ssh.service")
+    # A look at the keys by their number only: nobody else has made any.
+    assert first.unit("tsagent-host-keys.service")["ConditionResult"] == "no"
+    assert first.unit("tsagent-retry.timer")["InactiveExitTimestampMonotonic"] == 0
+    show_figures(capsys, "%s, first boot" % image, first)
 
     second = machine.boot()
     ended_well(second)
@@ -146,7 +93,24 @@ def test_first_boot_and_second(machine, capsys):
     assert machine.read("/srv/ran") == "ran\n"
     assert second["hostname"] == "vm-1"
     assert all(module["changes"] == [] for module in second["status"]["modules"])
-    show_figures(capsys, "second boot", second)
+    show_figures(capsys, "%s, second boot" % image, second)
+
+
+@pytest.mark.parametrize("image", ["image_tree", "trixie_image"])
+def test_memory_of_the_largest_process(request, make_machine, image, capsys):
+    machine = make_machine(request.getfixturevalue(image))
+    machine.seed(BASIC)
+    for name in ("first", "second"):
+        nspawn_tree.measure_memory(machine.tree, first_boot=name == "first")
+        boot = machine.boot()
+        ended_well(boot)
+        memory = {}
+        for line in machine.read("/bench/memory").splitlines():
+            unit, kibibytes = line.split()
+            memory[unit] = int(kibibytes) * 1024
+        os.unlink(machine.path("/bench/memory"))
+        assert max(memory.values()) < 64 << 20, memory
+        show_figures(capsys, "%s, %s boot, under time(1)" % (image, name), boot, memory)
 
 
 def test_clone_is_a_new_instance(make_machine, machine, work):

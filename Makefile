@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench vm-test vm-console recipe-test rpm deb package-test lint format types clean
+.PHONY: help demo test kill-test bench vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ bench:  ## CPU of a second boot beside that of an import of yaml
 vm-test:  ## boot whole systems with the agent in them (root): ARGS="-m quick" for the short part, "-k clone" for one
 	@$(BOOTSTRAP) boot
 	@$(RUN) -m pytest tests/vm $(ARGS)
+
+boot-chart:  ## draw docs/pictures/boot-chart.svg from a first boot (root)
+	@$(BOOTSTRAP) boot
+	@$(RUN) tests/vm/boot_chart.py $(ARGS)
 
 vm-console:  ## boot one machine as on the cloud, and log in (root): ARGS="USER-DATA-FILE" for your own user data
 	@$(BOOTSTRAP) boot

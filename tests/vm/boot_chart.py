@@ -47,6 +47,10 @@ ORDERS = (
     ("tsagent-final.service", "tsagent-ready.target"),
 )
 LEFT, TOP, ROW, WIDTH, RIGHT = 250, 64, 34, 640, 250  # pixels
+IN_WORDS = (
+    "Bars on a time line: the local stage ends before network-pre.target, the network stage before "
+    "ssh.service begins, the final stage begins after both sshd and tsagent-online.target."
+)
 OURS, THEIRS, INK, FAINT, ARROW = "#0b63ce", "#8a94a3", "#1c2430", "#d9dee6", "#c2560a"
 
 
@@ -70,8 +74,7 @@ def draw(found, figures):
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">'
         % (LEFT + WIDTH + RIGHT, height),
         "<title>A first boot: who waited for whom</title>",
-        "<desc>Bars on a time line: the local stage ends before network-pre.target, the network stage before "
-        "ssh.service begins, the final stage begins after both sshd and tsagent-online.target.</desc>",
+        "<desc>%s</desc>" % IN_WORDS,
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0L8 4L0 8z" fill="%s"/></marker></defs>' % ARROW,
         '<rect width="100%" height="100%" fill="#ffffff"/>',

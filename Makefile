@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types clean
+.PHONY: help demo test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,11 @@ kill-test:  ## kill the agent at every mutating system call, its tools midway, a
 	@$(RUN) tests/kill/killtest.py $(ARGS)
 	@[ -n "$(ARGS)" ] || TSAGENT_KILL_POINTS=all $(RUN) -m pytest -s -k killed tests/modules
 
-bench:  ## CPU of a second boot beside that of an import of yaml
+bench:  ## boots beside cloud-init's and without any agent: CPU, memory, time (root): ARGS="--rounds 1" for a look
+	@$(BOOTSTRAP) bench
+	@$(RUN) tests/benchmarks/boots.py $(ARGS)
+
+bench-quick:  ## CPU of a second boot beside that of an import of yaml, without booting
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/benchmarks/second_boot.py $(ARGS)
 

@@ -2,7 +2,7 @@
 
     python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
 
-PROFILE is what for: demo, test, package, package-test, boot, recipes, lint or venv.
+PROFILE is what for: demo, test, package, package-test, boot, bench, recipes, lint or venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -26,6 +26,7 @@ import tempfile
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIBRARIES = "tests/requirements-newest.txt" if sys.version_info >= (3, 7) else "tests/requirements-el8.txt"
 LINT_LIBRARIES = "tools/requirements-lint.txt"
+BENCH_LIBRARIES = "tools/requirements-bench.txt"
 LINT_PYTHON = (3, 10)  # mypy's own minimum
 OLD_PIP = "pip==21.3.1"  # the last for Python 3.6, whose own cannot install today's packages
 SBIN = ["/usr/local/sbin", "/usr/sbin", "/sbin"]  # a user's PATH on Debian leaves these out
@@ -170,6 +171,12 @@ RECIPES = [
     Need("depmod", "kmod", "kmod", root=True),
     Need("debugfs", "e2fsprogs", "e2fsprogs"),
 ]
+BENCH = [
+    Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
+    Need("debootstrap", "debootstrap", "debootstrap", root=True),
+    Need("journalctl", "systemd", "systemd", root=True),
+    Need("rsync", "rsync", "rsync", root=True),
+]
 LINT = [Need("shellcheck", "shellcheck", "ShellCheck")]
 PROFILES = {
     "demo": (PYTHON + DEMO, [LIBRARIES]),
@@ -178,6 +185,7 @@ PROFILES = {
     "package-test": (PYTHON + PACKAGE + PACKAGE_TEST, [LIBRARIES]),
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "recipes": (PYTHON + PACKAGE + BOOT + RECIPES, [LIBRARIES, "tests/recipes/requirements.txt"]),
+    "bench": (PYTHON + PACKAGE + BENCH, [LIBRARIES, BENCH_LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),
 }

@@ -43,10 +43,10 @@ KEYS = [
 _LINES = {(4, 14): "tkernel3", (5, 4): "tkernel4", (6, 6): "tkernel5"}
 # Words in a release string: 4.14.105-1-tlinux3-0023.1, 5.4.241-1-tlinux4-0017.7, 6.6.98-40.2.tl4.x86_64,
 # 6.6.34-9.oc9.x86_64 (OpenCloudOS, built from the same source).
-_WORDS = re.compile(r"tlinux|tencent|[.-]tl\d|[.-]oc\d", re.IGNORECASE)
+_WORDS = r"(?i)tlinux|tencent|[.-]tl\d|[.-]oc\d"
 # Public images carry no word, only a build number of four digits that begins with 0:
 # 4.14.105-19-0024, 5.4.119-19-0009.6, 5.4.119-19.0009.27, 5.4.241-24.0017.23.
-_BUILD = re.compile(r"^(?:4\.14|5\.4)\.\d+-\d+[.-]0\d{3}(?:\.\d+)*$")
+_BUILD = r"^(?:4\.14|5\.4)\.\d+-\d+[.-]0\d{3}(?:\.\d+)*$"
 
 
 def gather(facts: "Facts") -> Record:
@@ -80,8 +80,8 @@ def kernel_line(release: "Optional[str]") -> "Tuple[str, str]":
     if not release or not version:
         return "other", "no kernel release to read"
     based_on = _LINES.get((version[0], version[1]))
-    mark = _WORDS.search(release)
-    if mark is None and _BUILD.match(release) is None:
+    mark = re.search(_WORDS, release)
+    if mark is None and re.match(_BUILD, release) is None:
         return "other", "%s carries no mark of a TencentOS kernel" % release
     if based_on is None:
         return "other", "%s is marked as a TencentOS kernel of a version not known here" % release

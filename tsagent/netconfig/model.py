@@ -17,10 +17,10 @@ ETHERNET = "ethernet"
 BOND = "bond"
 VLAN = "vlan"
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(:[0-9a-f]{2}){0,14}\Z")
+_MAC = r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(:[0-9a-f]{2}){0,14}\Z"
 # IFNAMSIZ of linux/if.h is 16 with the NUL; the kernel refuses "/" and blanks, NetworkManager ":".
-_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,15}\Z")
-_DOMAIN = re.compile(r"[A-Za-z0-9_~]([A-Za-z0-9_.-]{0,252})\Z")
+_NAME = r"[A-Za-z0-9_.@-]{1,15}\Z"
+_DOMAIN = r"[A-Za-z0-9_~]([A-Za-z0-9_.-]{0,252})\Z"
 
 
 class Invalid(ValueError):
@@ -170,7 +170,7 @@ class Device:
         """The name files and people know it by; safe as a part of a file name."""
         name = self.set_name or self.interface or self.name
         # With a match of its own a device may be called anything, even `../x`.
-        return name if _NAME.match(name) else re.sub(r"[^A-Za-z0-9_]", "-", name)[:64]
+        return name if re.match(_NAME, name) else re.sub(r"[^A-Za-z0-9_]", "-", name)[:64]
 
     @property
     def kernel_name(self) -> "Optional[str]":
@@ -228,7 +228,7 @@ class Network:
 def mac_address(value: "Any") -> str:
     """A hardware address in lower case with colons. Raises Invalid."""
     text = str(value).strip().lower().replace("-", ":")
-    if not _MAC.match(text):
+    if not re.match(_MAC, text):
         raise Invalid("should be a hardware address such as 52:54:00:12:34:56")
     return text
 
@@ -236,7 +236,7 @@ def mac_address(value: "Any") -> str:
 def interface_name(value: "Any") -> str:
     """A name the kernel takes for an interface. Raises Invalid."""
     text = str(value)
-    if not _NAME.match(text) or text in (".", ".."):
+    if not re.match(_NAME, text) or text in (".", ".."):
         raise Invalid(
             "should be an interface name of at most 15 letters, digits, dots, dashes or underscores"
         )
@@ -246,7 +246,7 @@ def interface_name(value: "Any") -> str:
 def domain(value: "Any") -> str:
     """A search domain. Raises Invalid."""
     text = str(value).strip()
-    if not _DOMAIN.match(text) and text != ".":
+    if not re.match(_DOMAIN, text) and text != ".":
         raise Invalid("should be a domain name")
     return text
 

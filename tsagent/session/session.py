@@ -151,7 +151,7 @@ class Session:
         """What must never be shown: each value of the settings that a schema marks secret, and the source's
         own.
         """
-        from tsagent.userdata.validation import secret_values
+        from tsagent.userdata.secrets import secret_values
 
         if self.snapshot is None:
             return []

@@ -72,8 +72,8 @@ HANDLED = (
 ) + tuple(SCHEDULED_SCRIPTS)
 
 GZIP_MAGIC = b"\x1f\x8b"
-_TEMPLATE = re.compile(rb"##\s*template:\s*jinja\b", re.IGNORECASE)
-_MIME_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,60}:[ \t\r\n]")
+_TEMPLATE = rb"(?i)##\s*template:\s*jinja\b"
+_MIME_HEADER = rb"[A-Za-z][A-Za-z0-9-]{1,60}:[ \t\r\n]"
 
 
 def first_line(data: bytes) -> bytes:
@@ -84,7 +84,7 @@ def first_line(data: bytes) -> bytes:
 def sniff(data: bytes) -> "Optional[str]":
     """The type that the beginning of `data` states; None when it states none."""
     line = first_line(data)
-    if _TEMPLATE.match(line):
+    if re.match(_TEMPLATE, line):
         return TEMPLATE
     lowered = line.lower()
     for header, kind in HEADERS:
@@ -113,7 +113,7 @@ def is_mime(data: bytes) -> bool:
     start = data[:8192].lstrip()
     if start.startswith(b"From "):
         start = start.partition(b"\n")[2]
-    if not _MIME_HEADER.match(start):
+    if not re.match(_MIME_HEADER, start):
         return False
     head = re.split(rb"\r?\n\r?\n", data[:8192], maxsplit=1)[0].lower()
     return b"mime-version:" in head or b"content-type:" in head

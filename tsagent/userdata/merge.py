@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BETWEEN_PARTS = "dict(replace)+list()+str()"
 BETWEEN_SOURCES = "list()+dict()+str()"
 
-_STEP = re.compile(r"([a-z_][a-z0-9_]*)\((.*)\)\Z")
+_STEP = r"([a-z_][a-z0-9_]*)\((.*)\)\Z"
 _OPTIONS = {
     "dict": (
         "replace",
@@ -57,7 +57,7 @@ def parse_how(how: "Any", unknown: "Optional[List[str]]" = None) -> "How":
             text = piece.strip().lower().replace("-", "_")
             if not text:
                 continue
-            match = _STEP.match(text)
+            match = re.match(_STEP, text)
             if not match:
                 raise _wrong()
             found.append(

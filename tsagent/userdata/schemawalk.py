@@ -4,8 +4,6 @@ Which values are secret, which keys are deprecated, where YAML has a trap. Alter
 they fit the value's type, so that a note on one form of a key is not told of another.
 """
 
-import re
-
 from tsagent.userdata.expected import has_type, resolve, types_of
 
 TYPE_CHECKING = False
@@ -79,6 +77,8 @@ def _below(schema: "Dict[str, Any]", key: "Any") -> "Iterator[Any]":
     for pattern, below in (schema.get("patternProperties") or {}).items():
         compiled = _PATTERNS.get(pattern)
         if compiled is None:
+            import re  # not at every boot
+
             compiled = _PATTERNS[pattern] = re.compile(pattern)
         if compiled.search(key):
             found = True

@@ -1,7 +1,5 @@
 """Secret values of a configuration: finding them for redaction, masking them for display."""
 
-import re
-
 from tsagent.userdata.schemawalk import extension, pairs_of, walk
 
 TYPE_CHECKING = False
@@ -13,9 +11,7 @@ MASK = "***"
 SHORTEST = 4
 SHORTEST_LINE = 8
 
-_NAMES = re.compile(
-    r"(?<!ch)passw|secret|token|credential|private|api_?key|access_?key|auth_?key|passphrase", re.IGNORECASE
-)
+_NAMES = r"(?<!ch)passw|secret|token|credential|private|api_?key|access_?key|auth_?key|passphrase"
 
 
 def secret_places(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "List[Tuple[Any, ...]]":
@@ -92,7 +88,9 @@ def mask(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Dict[str
 
 def _names_secret(key: str, value: "Any") -> bool:
     # `chpasswd` holds a mapping with flags; text in its place is what should have stood in its list.
-    return bool(_NAMES.search(key)) or (isinstance(value, str) and "passw" in key.lower())
+    import re  # not at every boot
+
+    return bool(re.search(_NAMES, key, re.IGNORECASE)) or (isinstance(value, str) and "passw" in key.lower())
 
 
 def _masked(value: "Any", tree: "Any", named: bool) -> "Any":

@@ -11,7 +11,7 @@ matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "tsagent", "
 from matplotlib import pyplot  # noqa: E402 (after the backend is chosen)
 
 COLOURS = {arms.NONE: "#9aa5b1", arms.PEER: "#c8553d", arms.AGENT: "#2f6690"}
-PANELS = (("cpu", "CPU of its units, seconds"), ("to_sshd", "from start to sshd, seconds"))
+PANELS = (("cpu", "CPU of its units, seconds"), ("to_sshd", "start to sshd, seconds"))
 THICKNESS = 0.8
 
 

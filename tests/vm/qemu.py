@@ -50,11 +50,16 @@ class Cloud:
             for name in ("instance-id", "uuid"):
                 value = self.tree[name]
                 text = text.replace(value, value[:-4] + ("0000" if value[-4:] != "0000" else "1111"))
+            cards = self.tree["network"]["interfaces"]["macs"]
             self.tree = json.loads(text.replace("52:54:00:", "52:54:01:"))
         self.volume = next(iter(self.tree["volumes"]))
         self.macs = list(self.tree["network"]["interfaces"]["macs"])
         paths = [os.path.join(folder, name) for name in ("tree.json", "user-data")]
-        for path, text in zip(paths, (json.dumps(self.tree), user_data)):
+        served = self.tree
+        if other:  # laid over the simulator's own instance, whose cards this one has not
+            served = json.loads(json.dumps(self.tree))
+            served["network"]["interfaces"]["macs"].update(dict.fromkeys(cards))
+        for path, text in zip(paths, (json.dumps(served), user_data)):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         self.log_path = os.path.join(folder, "requests")

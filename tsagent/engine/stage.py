@@ -81,7 +81,7 @@ class _Pool:
         self.running: "Dict[str, List[str]]" = {}
         self._finished: "List[ModuleResult]" = []
         self._error: "Optional[BaseException]" = None
-        # `threading` would cost more than what most modules do.
+        # Bare threads: a Thread and its locks cost more than what most modules do.
         self._guard = allocate_lock()
         self._news = allocate_lock()  # held while nothing has ended that `collect` has not seen
         self._news.acquire()
@@ -102,6 +102,8 @@ class _Pool:
                 self.running.pop(name)
                 raise
         else:
+            import threading  # noqa: F401 (takes the thread that imports it first for the main one)
+
             start_new_thread(self._run, (name,))
 
     def _run(self, name: str) -> None:

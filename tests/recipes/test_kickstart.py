@@ -40,7 +40,7 @@ def test_valid(version):
 def test_post_makes_an_image(work, deb, tree):
     (script,) = [script for script in parse("RHEL9").scripts if script.type == 1]
     assert script.errorOnFail
-    machine = tree(nspawn_tree.base_tree(packages=nspawn_tree.PACKAGES + ",dnf"))
+    machine = tree(nspawn_tree.base_tree(packages=nspawn_tree.PACKAGES + ",dnf,rpm"))
     install(machine, deb)
     top = os.path.join(work, "rpm")
     nspawn_tree.write(top, "/tsagent.spec", SPEC)

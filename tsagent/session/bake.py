@@ -152,10 +152,13 @@ def _gpu(model: str) -> "Any":
 def _put_back(host: "Host", changes: "List[Change]") -> "Iterator[None]":
     """Undo the changes to files."""
     tree = host.root
+    absent = set()
     before: "List[Tuple[str, Optional[bytes], int]]" = []
     for change in changes:
         if change.type in _FILE_CHANGES:
             path = str(change.target)
+            if not tree.exists(path.rsplit("/", 1)[0]):
+                absent.add(path.rsplit("/", 1)[0])
             try:
                 before.append((path, tree.read(path), tree.stat(path).st_mode & 0o7777))
             except FileNotFoundError:
@@ -166,6 +169,9 @@ def _put_back(host: "Host", changes: "List[Change]") -> "Iterator[None]":
         for path, content, mode in reversed(before):
             if content is None:
                 tree.unlink(path, missing_ok=True)
+                directory = path.rsplit("/", 1)[0]
+                if directory in absent and not tree.listdir(directory):
+                    tree.remove_tree(directory)
             else:
                 tree.write_atomic(path, content, mode)
 

@@ -53,9 +53,11 @@ def checkout_data():
 
 
 def units(folder):
-    """The units of a folder of packaging/."""
-    return sorted(
-        name
-        for name in os.listdir(os.path.join(PACKAGING, folder))
-        if name.endswith((".service", ".target", ".timer"))
-    )
+    """The units of a folder of packaging/ that are to be enabled; the others are called upon by these."""
+    found = []
+    for name in sorted(os.listdir(os.path.join(PACKAGING, folder))):
+        if name.endswith((".service", ".target", ".timer")):
+            with open(os.path.join(PACKAGING, folder, name), encoding="utf-8") as file:
+                if "\n[Install]\n" in file.read():
+                    found.append(name)
+    return found

@@ -23,7 +23,6 @@ import plot
 import tables
 
 BOOTS = ("first", "second")
-BUILDER = os.path.join(nspawn_tree.CHECKOUT, "packaging", "deb", "build.py")
 
 
 class Void(Exception):
@@ -33,13 +32,6 @@ class Void(Exception):
 def say(text):
     """Progress, on standard error."""
     print(text, file=sys.stderr, flush=True)
-
-
-def build_package(work):
-    """The agent's Debian package, as `make deb` builds it."""
-    output = nspawn_tree.run([sys.executable, BUILDER, "--output", os.path.join(work, "deb")], limit=600)
-    (path,) = [line for line in output.splitlines() if os.path.basename(line).startswith("tsagent_")]
-    return path
 
 
 def boot(made, arm, keys=None):
@@ -80,7 +72,7 @@ class Bench:
         self.work = work
         self.images = {}
         self.versions = {}
-        package = build_package(work)
+        package = nspawn_tree.build_package(work)
         for suite in suites:
             for arm in arms.ARMS:
                 say("image: %s, %s" % (arms.SUITES[suite], arm))

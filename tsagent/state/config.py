@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SOURCES = ("nocloud", "configdrive", "imds")
 _LIMIT = 1 << 20  # bytes of one configuration file
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\r\n"
 IMDS_DEADLINE = 120.0  # seconds the metadata service has to say which instance this is
 _CLOUD_INIT = ("yield", "refuse", "ignore")
 
@@ -53,6 +54,13 @@ def load_config(tree: "Tree", use_cache: bool = True) -> Config:
     return Config(value["config"], value["problems"])
 
 
+def _says_nothing(data: bytes) -> bool:
+    """Whether there are only comments and blank lines, of printable ASCII."""
+    if data.translate(None, _PLAIN):
+        return False
+    return all(line[:1] in (b"", b"#") for line in map(bytes.strip, data.splitlines()))
+
+
 def _parse(tree: "Tree", files: "List[str]") -> "Dict[str, Any]":
     from tsagent.userdata.yamlfile import load_yaml
 
@@ -60,7 +68,10 @@ def _parse(tree: "Tree", files: "List[str]") -> "Dict[str, Any]":
     problems: "List[str]" = []
     for path in files:
         try:
-            document = load_yaml(tree.read(path, _LIMIT), path)
+            data = tree.read(path, _LIMIT)
+            if _says_nothing(data):
+                continue  # as the packages ship it: not worth loading a parser
+            document = load_yaml(data, path)
         except (OSError, AgentError) as error:
             problems.append("%s: %s" % (path, error))
             continue

@@ -184,6 +184,10 @@ class _Run:
             elif not self.status.knows(info.name):
                 self.status.module(skipped(info, verdict.state, verdict.reason))
         self.status.write()
+        if stage == "local" and any("network" in info.provides for info in due):
+            from tsagent.session.cards import wait_for_cards
+
+            wait_for_cards(self.host)
         self._run_modules(stage, due)
         state = results.FAILED if self.failed & {info.name for info in due} else results.DONE
         self.status.stage(stage, state, started, clock.monotonic() - started)

@@ -1,0 +1,89 @@
+"""The local stage waits for network cards, and no longer than it must."""
+
+import pytest
+
+from tsagent.host import Clock
+from tsagent.host.tree import Tree
+from tsagent.session.cards import LIMIT, wait_for_cards
+
+
+class Machine(Clock):
+    """A host whose udev brings a card when it is waited for the `comes`-th time."""
+
+    def __init__(self, top, comes=None):
+        self.top = top
+        self.root = Tree(str(top))
+        self.live = True
+        self.clock = self
+        self.now = 0.0
+        self.comes = comes
+        self.settled = 0
+        self.file("run/udev/control")
+
+    def file(self, path, text=""):
+        """A file of the machine's."""
+        target = self.top / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    def card(self, name, index, named):
+        """A card, which udev has named or not."""
+        self.file("sys/class/net/%s/device" % name)
+        self.file("sys/class/net/%s/ifindex" % name, "%d\n" % index)
+        if named:
+            self.file("run/udev/data/n%d" % index)
+
+    def run(self, argv, timeout=None):
+        """udevadm settle."""
+        assert argv[:2] == ["udevadm", "settle"]
+        self.settled += 1
+        self.now += 1.0
+        if self.settled == self.comes:
+            self.card("eth0", 2, True)
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Makes one."""
+    return lambda **options: Machine(tmp_path, **options)
+
+
+def test_cards_that_are_named_are_not_waited_for(machine):
+    host = machine()
+    host.card("eth0", 2, True)
+    wait_for_cards(host)
+    assert host.settled == 0
+
+
+def test_a_card_that_comes_later_is_waited_for(machine):
+    host = machine(comes=3)
+    host.file("sys/class/net/lo/ifindex", "1\n")  # no hardware
+    wait_for_cards(host)
+    assert host.settled == 3 and host.now < LIMIT
+
+
+def test_a_card_that_udev_has_not_named_is_waited_for_once(machine):
+    host = machine()
+    host.card("eth0", 2, True)
+    host.card("eth1", 3, False)
+    wait_for_cards(host)
+    assert host.settled == 1
+
+
+def test_a_machine_without_a_card_goes_on(machine):
+    host = machine()
+    wait_for_cards(host)
+    assert LIMIT <= host.now < LIMIT + 2
+
+
+def test_a_container_without_udev_is_not_held_up(machine, tmp_path):
+    host = machine()
+    (tmp_path / "run/udev/control").unlink()
+    wait_for_cards(host)
+    assert host.settled == 0

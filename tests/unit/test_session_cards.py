@@ -87,3 +87,11 @@ def test_a_container_without_udev_is_not_held_up(machine, tmp_path):
     (tmp_path / "run/udev/control").unlink()
     wait_for_cards(host)
     assert host.settled == 0
+
+
+def test_a_card_that_is_renamed_meanwhile_is_waited_for(machine):
+    """It was listed, and is gone under that name when its index is read."""
+    host = machine(comes=1)
+    host.file("sys/class/net/eth1/device")
+    wait_for_cards(host)
+    assert host.settled == 1

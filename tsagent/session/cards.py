@@ -42,7 +42,7 @@ def _named(tree: "Tree") -> bool:
     """Whether there is a card, and udev's database has each: it may still rename one that it has not."""
     cards = _cards(tree)
     for name in cards:
-        index = tree.read("%s/%s/ifindex" % (_CARDS, name)).decode("ascii").strip()
-        if not tree.exists("/run/udev/data/n" + index):
-            return False
+        index = tree.text("%s/%s/ifindex" % (_CARDS, name))
+        if index is None or not tree.exists("/run/udev/data/n" + index):
+            return False  # without an index, it has just been renamed
     return bool(cards)

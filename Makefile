@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types clean
+.PHONY: help demo test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,10 @@ format:  ## bring the sources into shape
 	@$(BOOTSTRAP) lint
 	$(VENV)/bin/ruff check --fix $(SOURCES)
 	$(VENV)/bin/ruff format $(SOURCES)
+
+reference:  ## write docs/reference/ anew, from schemas and examples
+	@$(BOOTSTRAP) test
+	@$(RUN) tools/reference.py $(ARGS)
 
 clean:  ## remove everything made here, the virtual environment too
 	rm -rf .venv .venv.lock build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -621,7 +621,7 @@ def test_shipped_schemas_agree_with_their_generated_validators(tmp_path):
 
 
 def test_every_recognised_key_has_a_reason():
-    from tsagent.userdata.validation import recognised_keys
+    from tsagent.userdata.cloud_init import recognised_keys
 
     known = recognised_keys()
     assert {"snap", "apt", "runcmd", "ubuntu_pro", "phone_home", "autoinstall"} <= set(known)

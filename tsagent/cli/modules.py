@@ -1,4 +1,4 @@
-"""`tsagent modules`: what modules there are, where they lie, and how they stand."""
+"""`tsagent modules`: what modules there are, where they lie, how they stand, and what becomes of each key."""
 
 import json
 import sys
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 def main(values: "argparse.Namespace") -> int:
     """Print the modules."""
     from tsagent.host import Host
-    from tsagent.registry.discovery import discover
+    from tsagent.registry.discovery import discover, load_schemas
     from tsagent.session.switches import skipped_modules
     from tsagent.state.config import load_config
     from tsagent.state.status import read_status
+    from tsagent.userdata.cloud_init import key_states
 
     host = Host(values.root)
     found = discover(host.root, use_cache=False)
@@ -29,25 +30,30 @@ def main(values: "argparse.Namespace") -> int:
         status = {"modules": []}  # 'tsagent status' says what is wrong with it
     states = {module["name"]: module["state"] for module in status["modules"]}
     modules = []
-    for info in sorted(found.modules.values(), key=lambda info: info.name):
+    infos = sorted(found.modules.values(), key=lambda info: info.name)
+    for info in infos:
         data = info.as_data()
         data["state"] = "disabled" if info.name in off else states.get(info.name, "not-run")
         modules.append(data)
+    keys = key_states(infos, load_schemas(host, found.modules))
     if values.format == "json":
         document = {
             "schema": "tsagent.modules/1",
             "modules": modules,
+            "keys": keys,
             "masked": found.masked,
             "problems": found.problems,
         }
         json.dump(document, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        sys.stdout.write("\n".join(_lines(modules, found.masked, found.problems)) + "\n")
+        sys.stdout.write("\n".join(_lines(modules, found.masked, found.problems, keys)) + "\n")
     return EXIT_DONE
 
 
-def _lines(modules: "List[Dict[str, Any]]", masked: "List[str]", problems: "List[str]") -> "List[str]":
+def _lines(
+    modules: "List[Dict[str, Any]]", masked: "List[str]", problems: "List[str]", keys: "List[Dict[str, Any]]"
+) -> "List[str]":
     lines = []
     for module in modules:
         where = "built-in" if module["shipped"] else module["path"]
@@ -64,4 +70,8 @@ def _lines(modules: "List[Dict[str, Any]]", masked: "List[str]", problems: "List
         )
     lines.extend("%-18s masked" % name for name in masked)
     lines.extend("! " + problem for problem in problems)
+    lines.append("")
+    for entry in keys:
+        words = entry["reason"] or ", ".join(entry["modules"])
+        lines.append("%-26s %-10s %s" % (entry["key"], entry["state"], words))
     return lines

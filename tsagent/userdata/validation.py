@@ -19,7 +19,6 @@ __all__ = ["accept", "mask", "prune", "secret_values", "validate"]
 
 # Keys that the reading of user data itself acts on.
 OWN_KEYS = ("vendor_data", "vendor_data2", "merge_how", "merge_type", "launch-index")
-KEYS_FILE = "cloud_init_keys.json"
 _ANNOTATIONS = (
     "$schema",
     "id",
@@ -182,6 +181,8 @@ def _unknown(key: str, by_key: "Dict[str, Any]") -> "Optional[Problem]":
     """The warning for a top-level key that no module has; None for one the agent itself reads."""
     if key in OWN_KEYS:
         return None
+    from tsagent.userdata.cloud_init import recognised_keys
+
     known = recognised_keys()
     path = pointers.join([key])
     if key in known:
@@ -192,17 +193,6 @@ def _unknown(key: str, by_key: "Dict[str, Any]") -> "Optional[Problem]":
     if likely is not None:
         message += ': did you mean "%s"?' % likely
     return Problem(WARNING, path, message, rule="unknown-key")
-
-
-def recognised_keys() -> "Dict[str, str]":
-    """cloud-init's top-level keys that this system does not act on, each with the reason."""
-    import json
-    import os
-
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), KEYS_FILE)
-    with open(path, encoding="utf-8") as stream:
-        groups = json.load(stream)
-    return {key: group["reason"] for group in groups for key in group["keys"]}
 
 
 def _hint_word(problem: Problem, places: _Places) -> None:
@@ -233,7 +223,7 @@ def _together(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Lis
 
 
 def _notes(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]", places: _Places) -> "List[Problem]":
-    """Warnings: deprecated keys, and numbers that are meant as file modes."""
+    """Warnings: keys that are deprecated or without effect, and numbers that are meant as file modes."""
     problems: "List[Problem]" = []
     noted = set()
 
@@ -242,6 +232,9 @@ def _notes(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]", places: _P
         if deprecated:
             instead = ": %s" % deprecated if isinstance(deprecated, str) else ""
             note(steps, "deprecated" + instead, "deprecated", True)
+        no_effect = extension(schema).get("no_effect")
+        if isinstance(no_effect, str):
+            note(steps, "has no effect here: " + no_effect, "no-effect", True)
         if (
             type(value) is int
             and len(steps) > 1

@@ -12,6 +12,7 @@ import pytest
 
 from tsagent.userdata.assemble import assemble
 from tsagent.userdata.fastvalid import digest, fast_valid
+from tsagent.userdata.quickvalid import quick_valid
 from tsagent.userdata.secrets import mask, secret_places, secret_values
 from tsagent.userdata.validation import accept, prune, validate
 from tsagent.userdata.yamlfile import load_yaml
@@ -514,10 +515,8 @@ def validators(tmp_path_factory):
     return _generated(tmp_path_factory.mktemp("generated"), SCHEMAS)
 
 
-def test_generated_validators_agree_with_jsonschema(validators):
-    if validators is None:
-        assert fast_valid(VALID, "users", USERS, {}) is None  # then jsonschema judges
-        return
+def test_generated_validators_and_the_quick_look_agree_with_jsonschema(validators):
+    assert fast_valid(VALID, "users", USERS, {}) is None  # then the quick look judges
     import jsonschema
 
     rng = random.Random(11)
@@ -530,8 +529,11 @@ def test_generated_validators_agree_with_jsonschema(validators):
                 one = dict(schema, properties={key: schema["properties"][key]})
                 one.pop("dependencies", None)
                 truth = jsonschema.Draft4Validator(one).is_valid({key: config[key]})
-                fast = fast_valid(config, key, schema, validators)
-                assert fast is truth, (key, config[key])
+                if validators is not None:
+                    fast = fast_valid(config, key, schema, validators)
+                    assert fast is truth, (key, config[key])
+                quick = quick_valid(config[key], schema["properties"][key], schema)
+                assert quick is truth or (quick is None and key == "power_state"), (key, config[key])
                 verdicts[truth] += 1
     assert min(verdicts.values()) > 100
 
@@ -572,6 +574,52 @@ def test_a_valid_configuration_is_judged_without_jsonschema(validators, tmp_path
     assert output.strip() == "[]"
 
 
+def test_without_generated_validators_a_valid_configuration_needs_no_jsonschema_either():
+    script = (
+        "import json, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from tsagent.userdata.validation import validate\n"
+        "config, schemas = json.loads(sys.argv[2])\n"
+        "config['ssh_pwauth'] = True\n"
+        "assert validate(config, None, schemas, {}) == []\n"
+        "print(sorted(set(sys.modules) & {'jsonschema', 'difflib', 'yaml'}))"
+    )
+    data = json.dumps([VALID, SCHEMAS])
+    output = subprocess.check_output(
+        [sys.executable, "-S", "-c", script, ROOT, data], universal_newlines=True
+    )
+    assert output.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "schema, sure",
+    [
+        ({"enum": [1]}, False),  # true equals 1 in Python, and not in JSON
+        ({"type": "integer", "multipleOf": 1}, True),
+        ({"items": [{"type": "string"}], "additionalItems": False}, True),
+        ({"contains": {}}, False),  # a word of a later draft
+        ({"$ref": "elsewhere.json"}, False),
+        ({"type": "any"}, False),
+        ({"not": {"type": "string"}}, True),
+        ({"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}}, True),
+        ({"dependencies": {"a": ["b"], "b": {"required": ["c"]}}}, True),
+        ({"minimum": 1, "exclusiveMinimum": True}, True),
+        ({"maximum": 2, "exclusiveMaximum": True}, True),
+    ],
+)
+def test_the_quick_look_is_right_or_says_that_it_is_not_sure(schema, sure):
+    import jsonschema
+
+    values = [True, 1, 1.0, 2, 2.5, "a", None, [], ["a"], ["a", 1], {}, {"a": "x"}, {"a": "x", "b": 1}]
+    values += [{"b": 1, "c": 2}, {"a": "x", "b": 1, "c": 1}, {"z": "z"}]
+    unsure = 0
+    for value in values:
+        quick = quick_valid(value, schema, schema)
+        unsure += quick is None
+        if quick is not None:
+            assert quick is jsonschema.Draft4Validator(schema).is_valid(value), value
+    assert bool(unsure) is not sure or schema == {"type": "integer", "multipleOf": 1}
+
+
 @pytest.mark.parametrize(
     "path", sorted(glob.glob(os.path.join(ROOT, "schemas", "*.json"))), ids=os.path.basename
 )
@@ -590,7 +638,7 @@ def test_shipped_schemas_are_draft_4_and_can_be_walked(path):
         secret_values({key: {"a": ["b"]}}, [schema])
 
 
-def test_shipped_schemas_agree_with_their_generated_validators(tmp_path):
+def test_shipped_schemas_agree_with_their_generated_validators_and_the_quick_look(tmp_path):
     try:
         import fastjsonschema  # noqa: F401
     except ImportError:
@@ -614,8 +662,10 @@ def test_shipped_schemas_agree_with_their_generated_validators(tmp_path):
                 value = value.get("v", value) if isinstance(value, dict) else value
                 fast = fast_valid({key: value}, key, schema, validators)
                 assert fast is not None
+                truth = judge.is_valid(value)
                 if fast:
-                    assert judge.is_valid(value), (key, value)
+                    assert truth, (key, value)
+                assert quick_valid(value, below, schema) in (truth, None), (key, value)
                 checked += 1
     assert checked or not schemas
 

@@ -1,7 +1,8 @@
 """Checking a configuration against the schemas of the modules: `validate`, `prune`, `accept`.
 
-`jsonschema` is the authority. A validator generated ahead of time may say "valid" without it (see
-`fastvalid`); whatever it does not call valid is judged by `jsonschema`, key by key.
+`jsonschema` is the authority. A validator generated ahead of time (`fastvalid`), or, for a schema without
+one, a quick look (`quickvalid`) may say "valid" without it; whatever they do not call valid is judged by
+`jsonschema`, key by key.
 """
 
 from tsagent.userdata import pointer as pointers
@@ -42,6 +43,7 @@ def validate(
     schema files; `validators` the generated validators (default: those of this installation).
     """
     from tsagent.userdata.fastvalid import fast_valid
+    from tsagent.userdata.quickvalid import quick_valid
 
     places = _Places(origins)
     by_key = owners(schemas)
@@ -53,7 +55,10 @@ def validate(
                 problems.append(places.put(problem, of_key=True))
             continue
         for schema in by_key[key]:
-            if fast_valid(config, key, schema, validators):
+            fast = fast_valid(config, key, schema, validators)
+            if fast is None:
+                fast = quick_valid(value, schema["properties"][key], schema)
+            if fast:
                 continue
             from tsagent.userdata.schemaerrors import errors_of_key
 
@@ -214,10 +219,14 @@ def _together(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Lis
         }
         values = {key: _textual(config[key]) for key in schema.get("properties") or {} if key in config}
         if rules and values:
-            from tsagent.userdata.schemaerrors import errors_of_whole
+            from tsagent.userdata.quickvalid import quick_valid
 
             if "definitions" in schema:
                 rules["definitions"] = schema["definitions"]
+            if quick_valid(values, rules, rules):
+                continue
+            from tsagent.userdata.schemaerrors import errors_of_whole
+
             problems.extend(errors_of_whole(rules, values))
     return problems
 

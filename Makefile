@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
+.PHONY: help demo test peer-test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,10 @@ test:  ## the whole test suite; as root it is complete
 	@$(BOOTSTRAP) test
 	@[ "$$(id -u)" = 0 ] || echo "Not root: the tests that need root are left out, each with that reason."
 	@$(RUN) -m pytest $(ARGS)
+
+peer-test:  ## verdicts, merging and examples beside cloud-init's own: ARGS="--upstream DIR" or "--fetch"
+	@$(BOOTSTRAP) test
+	@$(RUN) tests/peers/cloud_init.py $(ARGS)
 
 kill-test:  ## kill the agent at every mutating system call, its tools midway, and resume: ARGS="--sample 50" for some
 	@$(BOOTSTRAP) test

@@ -302,7 +302,7 @@ def _problems(text, schemas=SCHEMAS):
             [
                 (
                     "f:1:1: warning: /snap: recognised, not acted on here: "
-                    "it is for another distribution's packages"
+                    "it is for Ubuntu's snap packages"
                 )
             ],
         ),

@@ -19,7 +19,7 @@ _TYPES = {
     "object": dict,
     "null": type(None),
 }
-# What judges nothing, or is judged together with the word beside it. `format` is not checked by jsonschema either.
+# What judges nothing, or is judged with the word beside it. `format` is not checked by jsonschema either.
 _SILENT = frozenset(
     (
         "$schema",
@@ -43,7 +43,7 @@ _PATTERNS: "Dict[str, Any]" = {}
 
 
 class Unsure(Exception):
-    """This cannot tell; jsonschema can."""
+    """Only jsonschema can tell."""
 
 
 def quick_valid(value: "Any", schema: "Any", root: "Dict[str, Any]") -> "Optional[bool]":

@@ -28,6 +28,7 @@ def info(name, after=(), requires=(), provides=(), locks=()):
             "time_limit": 0,
             "keys": [],
             "scripts": [],
+            "directories": [],
             "only_with_keys": False,
             "provisional": False,
             "section": False,

@@ -136,7 +136,10 @@ class UserCommand(_UserChange):
 
 
 class UserScript(_UserChange):
-    """A script of the user's, kept with mode 0700 in the instance's directory and run by its interpreter."""
+    """A script of the user's, kept with mode 0700 in the instance's directory and run by its interpreter.
+
+    `prefix` are words that stand before it on its command line, such as `timeout 30`.
+    """
 
     type = "user_script"
 
@@ -148,10 +151,12 @@ class UserScript(_UserChange):
         what: str = "script",
         reason: str = "",
         requires: "Sequence[Change]" = (),
+        prefix: "Sequence[str]" = (),
     ) -> None:
         super().__init__("%s %s" % (what, name), env, reason, requires)
         self.name = name
         self.content = content
+        self.prefix = list(prefix)
 
     def payload(self) -> "Dict[str, Any]":
         return {"bytes": len(self.content)}
@@ -171,6 +176,47 @@ class UserScript(_UserChange):
         host.root.write_atomic(path, self.content, 0o700, 0, 0)
         chroot, start = self.where(host)
         argv.append(host.root.realpath(path) if chroot else host.root.host_path(path))
+        self.judge(str(self.target), self.run(host, self.prefix + argv, start, self.env))
+        return None
+
+
+class UserProgram(_UserChange):
+    """A program or script of the user's that lies in the root, run where it lies."""
+
+    type = "user_program"
+
+    def __init__(
+        self,
+        path: str,
+        env: "Optional[Dict[str, str]]" = None,
+        what: str = "script",
+        reason: str = "",
+        requires: "Sequence[Change]" = (),
+    ) -> None:
+        super().__init__("%s %s" % (what, path), env, reason, requires)
+        self.path = path
+
+    def payload(self) -> "Dict[str, Any]":
+        return {"path": self.path}
+
+    def describe(self) -> str:
+        return "run %s" % self.target
+
+    def apply(self, host: "Host") -> "Optional[str]":
+        descriptor = host.root.open(self.path, os.O_RDONLY)
+        try:
+            head = os.read(descriptor, _SHEBANG_LIMIT)
+        finally:
+            os.close(descriptor)
+        argv = interpreter(head)
+        if argv is None:
+            if b"\0" not in head:
+                raise AgentError(
+                    "%s does not say what runs it" % self.target, "no-interpreter", "begin it with #!/bin/sh"
+                )
+            argv = []
+        chroot, start = self.where(host)
+        argv.append(host.root.realpath(self.path) if chroot else host.root.host_path(self.path))
         self.judge(str(self.target), self.run(host, argv, start, self.env))
         return None
 

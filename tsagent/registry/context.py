@@ -105,6 +105,15 @@ class Context:
         self.reads.append(path)
         return self._root.listdir(path)
 
+    def executable(self, path: str) -> "Optional[bool]":
+        """Whether a file of the root may be executed; None for what is no file. Links are followed."""
+        self.reads.append(path)
+        try:
+            mode = self._root.stat(path).st_mode
+        except OSError:
+            return None
+        return bool(mode & 0o111) if mode & 0o170000 == 0o100000 else None
+
     def hardware_text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
         """The stripped text of a file of the machine's /sys or /proc, or `default`."""
         self.reads.append(path)

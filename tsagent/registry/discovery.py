@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DROP_IN_DIRECTORIES = ("/usr/lib/tsagent", "/run/tsagent", "/etc/tsagent")
 CACHE = "/var/lib/tsagent/cache/modules.json"
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 _SCHEMA_LIMIT = 4 << 20  # bytes
 
 

@@ -14,7 +14,7 @@ class ModuleInfo:
     """A module as the engine knows it before loading it.
 
     `after` orders only; `requires` also skips this module when what it names has failed.
-    `scripts` are the kinds of the user's scripts it runs.
+    `scripts` are the kinds of the user's scripts it runs, `directories` where more of them may lie.
     `path` and `schema_path` lie inside the root unless `shipped`. `time_limit` is in seconds, 0 for none.
     `section`: the module has a key of its own name that holds a mapping. `provisional`: it may run while
     it is not known which instance this is.
@@ -36,6 +36,7 @@ class ModuleInfo:
         "time_limit",
         "keys",
         "scripts",
+        "directories",
         "only_with_keys",
         "provisional",
         "section",
@@ -57,6 +58,7 @@ class ModuleInfo:
         self.time_limit: "float" = data["time_limit"]
         self.keys: "List[str]" = data["keys"]
         self.scripts: "List[str]" = data["scripts"]
+        self.directories: "List[str]" = data["directories"]
         self.only_with_keys: "bool" = data["only_with_keys"]
         self.provisional: "bool" = data["provisional"]
         self.section: "bool" = data["section"]
@@ -78,7 +80,7 @@ def read_metadata(
         raise refuse("expected an object that says the module's stage")
     declared = schema["x-tsagent"]
     known = {"stage", "frequency", "time_limit", "only_with_keys", "provisional"}
-    lists = {"after", "requires", "provides", "locks", "keys", "scripts"}
+    lists = {"after", "requires", "provides", "locks", "keys", "scripts", "directories"}
     for key in declared:
         if key not in known | lists:
             raise refuse("unknown entry %r" % key)
@@ -112,6 +114,7 @@ def read_metadata(
             "time_limit": limit,
             "keys": declared.get("keys", sorted(properties)),
             "scripts": declared.get("scripts", []),
+            "directories": declared.get("directories", []),
             "only_with_keys": bool(declared.get("only_with_keys", False)),
             "provisional": bool(declared.get("provisional", False)),
             "section": isinstance(own, dict) and own.get("type") == "object",

@@ -174,6 +174,7 @@ class _Run:
         self._describe_instance()
         self._prepare()
         due = []
+        may_come = []
         for info in self._candidates(stage):
             verdict = session.judge(info)
             if verdict.due and self.status.gave_up(info.name) and not (unknown and not session.provisional):
@@ -181,8 +182,17 @@ class _Run:
             if verdict.due:
                 due.append(info)
                 self.status.module(skipped(info, results.PENDING, ""))
+            elif verdict.may_come and info.stage == stage:
+                may_come.append(info)
             elif not self.status.knows(info.name):
                 self.status.module(skipped(info, verdict.state, verdict.reason))
+        # What others do in this stage may fill the directories of these: they are judged in their turn.
+        for info in may_come:
+            if due and not self.status.knows(info.name):
+                due.append(info)
+                self.status.module(skipped(info, results.PENDING, ""))
+            elif not self.status.knows(info.name):
+                self.status.module(skipped(info, results.NOTHING, "none of its settings is given"))
         self.status.write()
         if stage == "local" and any("network" in info.provides for info in due):
             from tsagent.session.cards import wait_for_cards
@@ -239,6 +249,12 @@ class _Run:
 
         def work(name: str) -> "ModuleResult":
             info = session.modules[name]
+            if info.directories:
+                verdict = session.judge(info)
+                if not verdict.due:
+                    result = skipped(info, verdict.state, verdict.reason)
+                    self.status.module(result)
+                    return result
             result = results.ModuleResult(name, info.stage)
             self.report.module_started(result)
             executor = Executor(self.host, session.journal(info), self.report)

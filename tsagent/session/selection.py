@@ -5,21 +5,27 @@ from tsagent.engine.journal import TRIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Set
+    from typing import Any, Callable, Dict, List, Optional, Set
 
     from tsagent.engine.journal import Journal
     from tsagent.registry.metadata import ModuleInfo
 
 
 class Verdict:
-    """Whether a module is due; if not, the state and reason to report for it."""
+    """Whether a module is due; if not, the state and reason to report for it.
 
-    __slots__ = ("due", "reason", "state")
+    `may_come`: it is not due as long as its directories are empty, and another module may fill them.
+    """
 
-    def __init__(self, due: bool, state: str = results.PENDING, reason: str = "") -> None:
+    __slots__ = ("due", "may_come", "reason", "state")
+
+    def __init__(
+        self, due: bool, state: str = results.PENDING, reason: str = "", may_come: bool = False
+    ) -> None:
         self.due = due
         self.state = state
         self.reason = reason
+        self.may_come = may_come
 
 
 def judge(
@@ -30,12 +36,14 @@ def judge(
     off: "Set[str]",
     adopted: bool,
     provisional: bool,
+    filled: "Callable[[List[str]], bool]",
 ) -> Verdict:
     """Decide about one module without loading it.
 
     `config` and `scripts` are the settings and the kinds of the scripts that the instance was given;
     `off` are the modules that the image or the kernel command line turns off; `adopted`: this machine
-    was in use before the agent came; `provisional`: it is not known which instance this is.
+    was in use before the agent came; `provisional`: it is not known which instance this is;
+    `filled(directories)`: something lies in one of them.
     """
     if info.name in off:
         return Verdict(False, results.DISABLED, "turned off by the image or the kernel command line")
@@ -43,9 +51,15 @@ def judge(
         return Verdict(False, results.PENDING, "waits until it is known which instance this is")
     if adopted and info.frequency != "always":
         return Verdict(False, results.ADOPTED, "this machine was in use before the agent was installed")
+    known = _remembered(info, journal)
+    if known is not None:
+        return known
     if info.only_with_keys and not (any(key in config for key in info.keys) or scripts & set(info.scripts)):
-        return Verdict(False, results.NOTHING, "none of its settings is given")
-    return _remembered(info, journal) or Verdict(True)
+        if not info.directories:
+            return Verdict(False, results.NOTHING, "none of its settings is given")
+        if not filled(info.directories):
+            return Verdict(False, results.NOTHING, "none of its settings is given", may_come=True)
+    return Verdict(True)
 
 
 def _remembered(info: "ModuleInfo", journal: "Journal") -> "Optional[Verdict]":

@@ -184,8 +184,18 @@ class Session:
             config = self.snapshot.config
             scripts = {script["kind"] for script in self.snapshot.settings.scripts}
         return judge(
-            info, self.journal(info), config, scripts, self.off, self.recognition.adopted, self.provisional
+            info,
+            self.journal(info),
+            config,
+            scripts,
+            self.off,
+            self.recognition.adopted,
+            self.provisional,
+            self._filled,
         )
+
+    def _filled(self, directories: "List[str]") -> bool:
+        return any(self.host.root.listdir(directory) for directory in directories)
 
     def upto(self, stage: str) -> "List[ModuleInfo]":
         """The modules of a stage and of those before it, in a steady order.

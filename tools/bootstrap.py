@@ -122,6 +122,7 @@ TEST = [
     Need("tuned-adm", "tuned", "tuned", root=True, units=["tuned.service"]),
     Need("dbus-daemon", "dbus", "dbus-daemon"),
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
+    Need("openssl", "openssl", "openssl"),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
 PACKAGE = [

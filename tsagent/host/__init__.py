@@ -8,9 +8,10 @@ from tsagent.host.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Optional, Sequence
+    from typing import Any, Dict, Optional, Sequence
 
     from tsagent.facts import Facts
+    from tsagent.web import Web
 
 __all__ = ["Clock", "CommandFailed", "CommandResult", "Host", "Interrupted", "Runner", "Tree"]
 
@@ -43,7 +44,15 @@ class Host:
         self.clock = clock or Clock()
         self.facts: "Optional[Facts]" = None  # set by whoever starts a run
         self.instance_dir = "/var/lib/tsagent/instances/pending"  # private to the instance, in the root
+        self.proxy: "Any" = None  # the image's, for all that is not link-local
         self._deadline: "Optional[float]" = None
+
+    @property
+    def web(self) -> "Web":
+        """The web beyond the metadata service; within what `limited` allows."""
+        from tsagent.web import Web
+
+        return Web(self.root, self.clock, self.proxy, self._deadline)
 
     def limited(self, seconds: float) -> "Host":
         """The same host, whose tools must end within `seconds` from now; 0 is no limit."""

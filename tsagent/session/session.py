@@ -38,6 +38,7 @@ class Session:
         self.report = report
         self.readonly = readonly
         self.config = load_config(host.root, use_cache=not readonly)
+        host.proxy = self.config.proxy
         found = discover(host.root, use_cache=not readonly)
         self.modules = found.modules
         self.problems = list(self.config.problems) + found.problems

@@ -119,8 +119,9 @@ def _check(key: "Any", value: "Any") -> str:
         if not isinstance(value, bool):
             return "expected true or false"
     elif key == "proxy":
-        if value is not None and not isinstance(value, (str, dict)):
-            return "expected a URL"
+        from tsagent.web.proxies import wrong
+
+        return wrong(value)
     elif key == "imds_deadline":
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not 1 <= value <= IMDS_DEADLINE:

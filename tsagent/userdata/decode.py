@@ -8,6 +8,7 @@ from tsagent.errors import AgentError
 from tsagent.userdata import formats
 from tsagent.userdata.parts import FAILED, IGNORED, REFUSED, Decoded, Part, Source
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
+from tsagent.web.urls import public as public_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ class _Decoder:
             here = source.inner(line_offset=source.line_offset + number - 1, filename=None, headers={})
             problem, status = "", FAILED
             if self.fetch is None:
-                problem, status = "not fetched: %s" % _public_url(line), IGNORED
+                problem, status = "not fetched: %s" % public_url(line), IGNORED
             elif self.includes_left <= 0:
                 problem, status = "more than %d includes" % MAX_INCLUDES, REFUSED
             if not problem:
@@ -327,11 +328,11 @@ class _Decoder:
                     content = self.fetch(line)
                 except (AgentError, OSError, ValueError) as error:
                     reason = error.message if isinstance(error, AgentError) else type(error).__name__
-                    problem = "cannot fetch %s: %s" % (_public_url(line), reason)
+                    problem = "cannot fetch %s: %s" % (public_url(line), reason)
                 else:
                     self.body(
                         content,
-                        source.inner(":" + _public_url(line), declared=None, filename=None, headers={}),
+                        source.inner(":" + public_url(line), declared=None, filename=None, headers={}),
                     )
                     continue
             self.reject(kind, b"", here, status, problem)
@@ -369,15 +370,3 @@ def _from_base64(data: bytes) -> "Optional[bytes]":
         return binascii.a2b_base64(compact)
     except binascii.Error:
         return None
-
-
-def _public_url(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query."""
-    scheme, slashes, rest = url.partition("://")
-    if not slashes:
-        return shown(url.partition("?")[0], 100)
-    host, slash, path = rest.partition("/")
-    host = host.rpartition("@")[2]
-    return shown(
-        "%s://%s%s%s" % (scheme, host.partition("?")[0], slash, path.partition("?")[0].partition("#")[0]), 150
-    )

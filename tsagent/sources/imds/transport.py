@@ -7,6 +7,8 @@ redirecting answer into memory. The adapter does neither.
 
 import socket
 
+from tsagent.web.deadline import Deadline, DeadlineSocket
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple
@@ -46,24 +48,6 @@ class Answer:
         self.status = status
         self.body = body
         self.retry_after = retry_after
-
-
-class Deadline:
-    """The moment the request in flight must be over; every read of its socket looks at it."""
-
-    def __init__(self, clock: "Clock") -> None:
-        self._clock = clock
-        self._end = 0.0
-
-    def start(self, seconds: float) -> None:
-        self._end = self._clock.monotonic() + seconds
-
-    def remaining(self) -> float:
-        """Seconds left. Raises socket.timeout when there are none."""
-        left = self._end - self._clock.monotonic()
-        if left <= 0:
-            raise socket.timeout("timed out")
-        return left
 
 
 class Transport:
@@ -236,11 +220,7 @@ def _reason(causes: "Any") -> str:
 
 
 def _adapter(deadline: Deadline) -> "Tuple[Any, Tuple[Any, ...]]":
-    """An adapter whose sockets obey `deadline`, and the exceptions a request over it may raise.
-
-    A socket's own timeout starts anew with every byte, so a server that sends one byte a second
-    holds a client for hours. Here each read is given no more than what is left of the request.
-    """
+    """An adapter whose sockets obey `deadline`, and the exceptions a request over it may raise."""
     import http.client
     import importlib
 
@@ -271,41 +251,3 @@ def _adapter(deadline: Deadline) -> "Tuple[Any, Tuple[Any, ...]]":
     # UnicodeError: a host name that the resolver's encoding refuses, with the oldest libraries.
     errors = (requests.RequestException, library_error, http.client.HTTPException, OSError, UnicodeError)
     return adapter, errors
-
-
-class DeadlineSocket:
-    """A connected socket, plain or TLS, whose every send and receive ends by the deadline."""
-
-    def __init__(self, sock: "Any", deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def __getattr__(self, name: str) -> "Any":
-        return getattr(self._sock, name)
-
-    def sendall(self, data: bytes) -> None:
-        self._sock.settimeout(self._deadline.remaining())
-        self._sock.sendall(data)
-
-    def makefile(self, mode: str = "rb", *ignored: "Any", **more: "Any") -> "Any":
-        """A buffered reader, as http.client asks for one."""
-        import io
-
-        sock, deadline = self._sock, self._deadline
-        # Unbuffered, so that one readinto is one recv; holds the socket open as http.client expects.
-        plain = sock.makefile("rb", buffering=0)
-
-        class Reader(io.RawIOBase):
-            def readable(self) -> bool:
-                return True
-
-            def readinto(self, buffer: "Any") -> "Optional[int]":
-                sock.settimeout(deadline.remaining())
-                count = plain.readinto(buffer)
-                return None if count is None else int(count)
-
-            def close(self) -> None:
-                plain.close()
-                io.RawIOBase.close(self)
-
-        return io.BufferedReader(Reader())

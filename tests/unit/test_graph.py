@@ -27,6 +27,7 @@ def info(name, after=(), requires=(), provides=(), locks=()):
             "frequency": "instance",
             "time_limit": 0,
             "keys": [],
+            "reads": [],
             "scripts": [],
             "directories": [],
             "only_with_keys": False,

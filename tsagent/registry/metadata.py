@@ -14,7 +14,8 @@ class ModuleInfo:
     """A module as the engine knows it before loading it.
 
     `after` orders only; `requires` also skips this module when what it names has failed.
-    `scripts` are the kinds of the user's scripts it runs, `directories` where more of them may lie.
+    `scripts` are the kinds of the user's scripts it runs, `directories` where more of them may lie; `reads`
+    are the keys of other modules whose values it gets.
     `path` and `schema_path` lie inside the root unless `shipped`. `time_limit` is in seconds, 0 for none.
     `section`: the module has a key of its own name that holds a mapping. `provisional`: it may run while
     it is not known which instance this is.
@@ -35,6 +36,7 @@ class ModuleInfo:
         "frequency",
         "time_limit",
         "keys",
+        "reads",
         "scripts",
         "directories",
         "only_with_keys",
@@ -57,6 +59,7 @@ class ModuleInfo:
         self.frequency: "str" = data["frequency"]
         self.time_limit: "float" = data["time_limit"]
         self.keys: "List[str]" = data["keys"]
+        self.reads: "List[str]" = data["reads"]
         self.scripts: "List[str]" = data["scripts"]
         self.directories: "List[str]" = data["directories"]
         self.only_with_keys: "bool" = data["only_with_keys"]
@@ -80,7 +83,7 @@ def read_metadata(
         raise refuse("expected an object that says the module's stage")
     declared = schema["x-tsagent"]
     known = {"stage", "frequency", "time_limit", "only_with_keys", "provisional"}
-    lists = {"after", "requires", "provides", "locks", "keys", "scripts", "directories"}
+    lists = {"after", "requires", "provides", "locks", "keys", "reads", "scripts", "directories"}
     for key in declared:
         if key not in known | lists:
             raise refuse("unknown entry %r" % key)
@@ -113,6 +116,7 @@ def read_metadata(
             "frequency": declared.get("frequency", "instance"),
             "time_limit": limit,
             "keys": declared.get("keys", sorted(properties)),
+            "reads": declared.get("reads", []),
             "scripts": declared.get("scripts", []),
             "directories": declared.get("directories", []),
             "only_with_keys": bool(declared.get("only_with_keys", False)),

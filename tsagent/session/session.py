@@ -218,7 +218,7 @@ class Session:
         config = snapshot.config if snapshot is not None else {}
         if snapshot is None and self.config.network is not None:
             config = {"network": self.config.network}
-        settings = {key: config[key] for key in info.keys if key in config}
+        settings = {key: config[key] for key in info.keys + info.reads if key in config}
         return Context(
             info.name,
             settings,

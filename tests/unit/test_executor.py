@@ -148,6 +148,19 @@ def test_cut_off_but_done_is_not_repeated(bench):
     step = Step("a", state=CONVERGED)
     assert states(bench.run(step)) == [results.ALREADY]
     assert step.applied == 0
+    assert step.changed  # the agent's work all the same: what depends on it has still to be done
+
+
+@pytest.mark.parametrize("state, changed", [(DIFFERS, True), (CONVERGED, False)])
+def test_a_change_knows_whether_it_was_applied(bench, state, changed):
+    step = Step("a", state=state)
+    assert step.changed is None
+    bench.run(step)
+    assert step.changed is changed
+    if changed:
+        again = Step("a")
+        bench.run(again)
+        assert again.changed  # in an earlier part of the same run
 
 
 def test_repeated_twice_at_most(bench):

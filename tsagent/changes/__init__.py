@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
     from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
@@ -30,6 +31,7 @@ _ROOMS = {
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "network_service": ("ReloadNetwork",),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "services": ("RestartUnit",),
     "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
@@ -63,6 +65,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "ReloadSshServer",
     "RemoveFile",
     "RestartIfRequired",
+    "RestartUnit",
     "RunTool",
     "SetHostname",
     "SetPassword",

@@ -71,6 +71,7 @@ class Change:
         self.module = ""  # set by the engine
         self.id = ""  # set by the engine
         self.wants_reboot = False
+        self.changed: "Optional[bool]" = None  # set by the engine: applied, now or before the run was cut off
 
     def payload(self) -> "Dict[str, Any]":
         """What else makes this change this one, as JSON data; nothing secret."""

@@ -148,6 +148,7 @@ class Executor:
         known = self._known_outcome(change, item, host)
         if known is not None:
             item.state, item.note = known
+            change.changed = item.state == results.BEFORE
             return
         resumed, begun = record.open, False
         tried = resumed or record.outcome == "failed"
@@ -155,6 +156,7 @@ class Executor:
             probe = change.probe_resumed(host, record.before) if tried else change.probe(host)
             if probe.state == CONVERGED:
                 item.state, item.note = results.ALREADY, probe.detail
+                change.changed = resumed  # it was applied, and only the journal did not get to say so
                 self._journal.done(change.id, probe.detail, durable=False)
                 return
             if record.begins > REPEATS:
@@ -183,6 +185,7 @@ class Executor:
             self._fail(change, item, wrong.code, str(wrong))
         else:
             item.state = results.APPLIED
+            change.changed = True
             item.note = note or ""
             if item.repeated:
                 item.note = ("repeated after an interruption; " + item.note).rstrip("; ")

@@ -100,6 +100,14 @@ class Context:
         self.reads.append(path)
         return self._root.exists(path)
 
+    def link(self, path: str) -> "Optional[str]":
+        """What a symbolic link of the root says; None where there is no link at `path`."""
+        self.reads.append(path)
+        try:
+            return self._root.readlink(path)
+        except OSError:
+            return None
+
     def listdir(self, path: str) -> "List[str]":
         """The sorted names in a directory of the root."""
         self.reads.append(path)

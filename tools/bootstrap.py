@@ -123,6 +123,10 @@ TEST = [
     Need("dbus-daemon", "dbus", "dbus-daemon"),
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
     Need("openssl", "openssl", "openssl"),
+    Need("xkbcli", "libxkbcommon-tools", "libxkbcommon-utils"),
+    Need("chronyd", "chrony", "chrony", units=["chrony.service", "chronyd.service"]),
+    Need("rsyslogd", "rsyslog", "rsyslog", units=["rsyslog.service"]),
+    Need("locale-gen localedef", "locales", "glibc-common"),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
 PACKAGE = [

@@ -66,6 +66,7 @@ def _file(context: "Context", names: "Tuple[str, str]", reason: str) -> "Change"
         else "there is none in /etc/tsagent/templates or /etc/cloud/templates",
         ["os.family"],
     )
+    text: "Union[str, bytes]"
     if path is None:
         text = shipped(context.facts.os.family or "", *names)
     else:

@@ -10,6 +10,7 @@ from tsagent.changes.credentials import LockPassword, WriteSudoers
 from tsagent.changes.files import EditFile, WriteFile
 from tsagent.changes.ssh import AuthorizedKeys, ReloadSshServer
 from tsagent.changes.ssh_text import (
+    keys_file,
     parse_public_key,
     reads_drop_ins,
     set_sshd_option,
@@ -199,15 +200,9 @@ def _authorize(
 
 
 def _key_file(context: "Context", account: CreateUser) -> "Union[str, Later]":
-    """Where sshd looks for the user's keys: the first of AuthorizedKeysFile."""
-    configured = sshd_option(context.read(SSHD_CONFIG), "AuthorizedKeysFile") or ""
-    pattern = configured.split()[0] if configured.split() else ""
-    if pattern in ("", "none") or "%" in pattern.replace("%h", "").replace("%u", ""):
-        pattern = "%h/.ssh/authorized_keys"
-    pattern = pattern.replace("%u", account.name)
-    if pattern.startswith("%h/"):
-        return Later(account, "home", "%s" + pattern[2:])
-    return pattern if pattern.startswith("/") else Later(account, "home", "%s/" + pattern)
+    """Where sshd looks for the user's keys."""
+    path = keys_file(context.read(SSHD_CONFIG), account.name)
+    return Later(account, "home", "%s" + path[2:]) if path.startswith("%h/") else path
 
 
 def _lines(value: "Any") -> "List[str]":

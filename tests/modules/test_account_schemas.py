@@ -41,7 +41,7 @@ GOOD = [
     ("ssh", {"ssh_keys": {"rsa_private": "x", "rsa_public": "y", "ed25519_certificate": "z"}}),
     ("ssh", {"ssh_genkeytypes": ["rsa"], "ssh_deletekeys": False, "ssh_quiet_keygen": True}),
     ("ssh", {"ssh_publish_hostkeys": {"enabled": False, "blacklist": ["rsa"]}}),
-    ("ssh", {"ssh": {"emit_keys_to_console": False}, "no_ssh_fingerprints": True}),
+    ("ssh_fingerprints", {"ssh": {"emit_keys_to_console": False}, "no_ssh_fingerprints": True}),
 ]
 BAD = [
     ("users", {"users": 5}),
@@ -65,7 +65,8 @@ BAD = [
     ("ssh", {"ssh_keys": {"dsa_private": "x"}}),
     ("ssh", {"ssh_genkeytypes": []}),
     ("ssh", {"ssh_genkeytypes": ["dsa"]}),
-    ("ssh", {"ssh": {}}),
+    ("ssh_fingerprints", {"ssh": {}}),
+    ("ssh_fingerprints", {"ssh_key_console_blacklist": ["rsa", "rsa"]}),
     ("ssh", {"ssh_publish_hostkeys": {"enable": True}}),
 ]
 
@@ -89,7 +90,7 @@ def test_refused(checkout, name, settings):
     assert not accepts(schema(checkout, name), settings)
 
 
-@pytest.mark.parametrize("name", ["users", "ssh"])
+@pytest.mark.parametrize("name", ["users", "ssh", "ssh_fingerprints"])
 def test_the_schemas_are_draft_4_and_describe_their_keys(checkout, name):
     document = schema(checkout, name)
     jsonschema.Draft4Validator.check_schema(document)

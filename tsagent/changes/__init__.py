@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
+    from tsagent.changes.console import ShowOnConsole
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.network_service import ReloadNetwork
@@ -27,6 +28,7 @@ _ROOMS = {
     "accounts": ("AddToGroups", "CreateGroup", "CreateUser"),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
+    "console": ("ShowOnConsole",),
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "network_service": ("ReloadNetwork",),
@@ -70,6 +72,8 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "SetHostname",
     "SetPassword",
     "SetSysctl",
+    "ShowOnConsole",
+    "ShowOnConsole",
     "SwitchTunedProfile",
     "UpgradePackages",
     "UserCommand",

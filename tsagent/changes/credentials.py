@@ -91,6 +91,7 @@ class SetPassword(AccountEdit):
         return Probe(DIFFERS, "not expired") if self.expire and fields[2] != "0" else Probe(CONVERGED)
 
     def apply(self, host: "Host") -> "Optional[str]":
+        from tsagent.changes.console import show_secret
         from tsagent.host.passwords import hash_password, random_password
 
         require_account(host, self.user)
@@ -106,7 +107,7 @@ class SetPassword(AccountEdit):
             host.check(["chage"] + tree + ["-d", "0", "--", self.user])
         if self.random:
             assert plain is not None
-            return _show_on_console(host, self.user, plain)
+            return show_secret(host, self.user, plain)
         return None
 
     def _verify(self, host: "Host", current: str) -> "Optional[bool]":
@@ -177,19 +178,3 @@ def _shadow(tree: "Tree", user: str) -> "Optional[List[str]]":
 
 def _stdin_runner(host: "Host") -> "Run":
     return lambda argv, stdin: host.run(argv, stdin=stdin)
-
-
-def _show_on_console(host: "Host", user: str, plain: str) -> str:
-    try:
-        descriptor = host.root.open("/dev/console", os.O_WRONLY | os.O_NOCTTY | os.O_APPEND)
-    except OSError as error:
-        raise AgentError(
-            "the random password of %s could not be shown: /dev/console: %s" % (user, error.strerror),
-            "no-console",
-            "give it a password or a key",
-        ) from None
-    try:
-        os.write(descriptor, ("\r\ntsagent: password of %s: %s\r\n" % (user, plain)).encode("utf-8"))
-    finally:
-        os.close(descriptor)
-    return "shown on the console"

@@ -22,6 +22,27 @@ class PublicKey:
         self.blob = blob
         self.comment = comment
 
+    def data(self) -> bytes:
+        """The key itself, out of its base64."""
+        import binascii
+
+        return binascii.a2b_base64(self.blob.encode("ascii"))
+
+    def option_names(self) -> "List[str]":
+        """The options without what they are set to."""
+        names: "List[str]" = []
+        quoted = False
+        word = ""
+        for index, letter in enumerate(self.options + ","):
+            if letter == '"' and self.options[index - 1 : index] != "\\":
+                quoted = not quoted
+            if letter == "," and not quoted:
+                names.append(word.split("=", 1)[0])
+                word = ""
+            else:
+                word += letter
+        return [name for name in names if name]
+
 
 def parse_public_key(line: str) -> "Optional[PublicKey]":
     """The parts of an authorized_keys line; None for a comment or what is no key."""
@@ -115,6 +136,16 @@ def sshd_option(config: "Optional[bytes]", name: str) -> "Optional[str]":
         if keyword == name.lower():
             return argument
     return None
+
+
+def keys_file(config: "Optional[bytes]", user: str) -> str:
+    """Where sshd looks for a user's keys: the first of AuthorizedKeysFile, `%h` standing for the home."""
+    configured = (sshd_option(config, "AuthorizedKeysFile") or "").split()
+    pattern = configured[0] if configured else ""
+    if pattern in ("", "none") or "%" in pattern.replace("%h", "").replace("%u", ""):
+        pattern = "%h/.ssh/authorized_keys"
+    pattern = pattern.replace("%u", user)
+    return pattern if pattern.startswith(("/", "%h/")) else "%h/" + pattern
 
 
 def reads_drop_ins(config: "Optional[bytes]", name: str) -> bool:

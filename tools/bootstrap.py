@@ -127,6 +127,8 @@ TEST = [
     Need("chronyd", "chrony", "chrony", units=["chrony.service", "chronyd.service"]),
     Need("rsyslogd", "rsyslog", "rsyslog", units=["rsyslog.service"]),
     Need("locale-gen localedef", "locales", "glibc-common"),
+    Need("update-ca-certificates update-ca-trust", "ca-certificates", "ca-certificates", root=True),
+    Need("trust", "p11-kit p11-kit-modules", "p11-kit p11-kit-trust", root=True),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
 ]
 PACKAGE = [

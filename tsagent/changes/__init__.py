@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
+    from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
@@ -30,9 +32,11 @@ _ROOMS = {
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
+    "debconf": ("SetDebconf",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "network_service": ("ReloadNetwork",),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
     "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
@@ -68,11 +72,12 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RemoveFile",
     "RestartIfRequired",
     "RestartUnit",
+    "RunInRoot",
     "RunTool",
+    "SetDebconf",
     "SetHostname",
     "SetPassword",
     "SetSysctl",
-    "ShowOnConsole",
     "ShowOnConsole",
     "SwitchTunedProfile",
     "UpgradePackages",

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
     from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
+    from tsagent.changes.final_message import FinalMessage
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.power_state import PowerState
     from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
@@ -34,10 +36,12 @@ _ROOMS = {
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
     "debconf": ("SetDebconf",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
+    "final_message": ("FinalMessage",),
     "network_service": ("ReloadNetwork",),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
     "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
+    "power_state": ("PowerState",),
     "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
@@ -56,6 +60,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "CreateUser",
     "EditFile",
     "EnableUnit",
+    "FinalMessage",
     "GenerateHostKey",
     "GrowFileSystem",
     "GrowPartition",
@@ -65,6 +70,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "LockPassword",
     "MakeDirectory",
     "MakeLink",
+    "PowerState",
     "Probe",
     "RefreshPackages",
     "ReloadNetwork",

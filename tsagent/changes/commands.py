@@ -165,6 +165,11 @@ class UserScript(_UserChange):
         return "run %s" % self.target
 
     def apply(self, host: "Host") -> "Optional[str]":
+        self.judge(str(self.target), self.start(host))
+        return None
+
+    def start(self, host: "Host") -> "CommandResult":
+        """Run it to its end, which is the caller's to judge."""
         argv = interpreter(self.content)
         if argv is None:
             raise AgentError(
@@ -176,8 +181,7 @@ class UserScript(_UserChange):
         host.root.write_atomic(path, self.content, 0o700, 0, 0)
         chroot, start = self.where(host)
         argv.append(host.root.realpath(path) if chroot else host.root.host_path(path))
-        self.judge(str(self.target), self.run(host, self.prefix + argv, start, self.env))
-        return None
+        return self.run(host, self.prefix + argv, start, self.env)
 
 
 class UserProgram(_UserChange):

@@ -8,8 +8,9 @@ from tsagent.host.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Sequence
+    from typing import Any, Dict, List, Optional, Sequence
 
+    from tsagent.changes.power_state import LastAct
     from tsagent.facts import Facts
     from tsagent.web import Web
 
@@ -43,6 +44,7 @@ class Host:
         self.runner = runner or Runner()
         self.clock = clock or Clock()
         self.facts: "Optional[Facts]" = None  # set by whoever starts a run
+        self.at_end: "List[LastAct]" = []  # what is to be started when the run has ended
         self.instance_dir = "/var/lib/tsagent/instances/pending"  # private to the instance, in the root
         self.proxy: "Any" = None  # the image's, for all that is not link-local
         self._deadline: "Optional[float]" = None

@@ -332,8 +332,22 @@ class _Run:
         self.over = quiet or last == "final"
         if self.over:
             self._finish()
-        if last == "final" and self.status.data["reboot_wanted"] and self.host.live:
+        if last == "final" and self.host.at_end:
+            self._take_leave()
+        elif last == "final" and self.status.data["reboot_wanted"] and self.host.live:
             self.host.run(["systemctl", "--no-block", "reboot"])
+
+    def _take_leave(self) -> None:
+        """Start what is to happen when this process has ended."""
+        acts, self.host.at_end[:] = list(self.host.at_end), []
+        for act in acts:
+            try:
+                act.start(self.host)
+            except (OSError, AgentError) as error:
+                self._error(AgentError("%s: %s" % (act.argv[0], error), "command-failed"))
+                self._finish()
+            else:
+                self.report.message("notice", "when the agent has ended: %s" % " ".join(act.argv[:3]))
 
     def _finish(self) -> None:
         self.status.finish()

@@ -20,7 +20,13 @@ def errors_of_key(root: "Dict[str, Any]", key: str, value: "Any") -> "List[Probl
     import jsonschema
 
     validator = jsonschema.Draft4Validator(root)
-    return _collect(validator.descend(value, root["properties"][key], path=key), root, key)
+    schema = root["properties"][key]
+    problems = _collect(validator.descend(value, schema, path=key), root, key)
+    if (schema.get("x-tsagent") or {}).get("whole"):
+        for problem in problems:
+            if problem.rule != "unknown-key":
+                problem.drop = pointers.join([key])
+    return problems
 
 
 def errors_of_whole(schema: "Dict[str, Any]", values: "Dict[str, Any]") -> "List[Problem]":

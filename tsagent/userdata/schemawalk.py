@@ -49,7 +49,7 @@ def _value(
     for word in ("oneOf", "anyOf", "allOf"):
         for branch in schema.get(word) or ():
             branch = resolve(branch, root)
-            if has_type(value, types_of(branch)) and ("enum" not in branch or value in branch["enum"]):
+            if has_type(value, types_of(branch)) and _fits(value, branch):
                 _value(steps, value, branch, root, visit, depth + 1)
     if isinstance(value, dict):
         for key, item in value.items():
@@ -67,6 +67,22 @@ def _value(
                 steps.pop()
 
 
+def _fits(value: "Any", branch: "Dict[str, Any]") -> bool:
+    """Whether a value of the right type can be what an alternative is for."""
+    if "enum" in branch and value not in branch["enum"]:
+        return False
+    return not ("pattern" in branch and isinstance(value, str)) or _matches(branch["pattern"], value)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    compiled = _PATTERNS.get(pattern)
+    if compiled is None:
+        import re  # not at every boot
+
+        compiled = _PATTERNS[pattern] = re.compile(pattern)
+    return compiled.search(text) is not None
+
+
 def _below(schema: "Dict[str, Any]", key: "Any") -> "Iterator[Any]":
     """The subschemas of a mapping's key."""
     known = schema.get("properties")
@@ -75,12 +91,7 @@ def _below(schema: "Dict[str, Any]", key: "Any") -> "Iterator[Any]":
         found = True
         yield known[key]
     for pattern, below in (schema.get("patternProperties") or {}).items():
-        compiled = _PATTERNS.get(pattern)
-        if compiled is None:
-            import re  # not at every boot
-
-            compiled = _PATTERNS[pattern] = re.compile(pattern)
-        if compiled.search(key):
+        if _matches(pattern, key):
             found = True
             yield below
     if not found and isinstance(schema.get("additionalProperties"), dict):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tsagent.changes.console import ShowOnConsole
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
     from tsagent.changes.debconf import SetDebconf
+    from tsagent.changes.entropy import SeedCommand, SeedDevice
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
     from tsagent.changes.network_service import ReloadNetwork
@@ -35,6 +36,7 @@ _ROOMS = {
     "console": ("ShowOnConsole",),
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
     "debconf": ("SetDebconf",),
+    "entropy": ("SeedCommand", "SeedDevice"),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "final_message": ("FinalMessage",),
     "network_service": ("ReloadNetwork",),
@@ -81,6 +83,8 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RunInRoot",
     "RunTool",
     "SetDebconf",
+    "SeedCommand",
+    "SeedDevice",
     "SetHostname",
     "SetPassword",
     "SetSysctl",

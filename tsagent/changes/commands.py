@@ -20,7 +20,7 @@ _C_UTF8 = ("/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 _TOOL_LIMIT = 120.0  # seconds, for a tool that is given no other limit
 
 
-class _UserChange(Change):
+class UserChange(Change):
     """Something of the user's that is run. Its text and its output are never shown, logged or put in argv."""
 
     user_command = True
@@ -73,7 +73,7 @@ class _UserChange(Change):
         raise AgentError("%s %s" % (what, how), "command-failed", "its output is in " + OUTPUT_LOG)
 
 
-class UserCommand(_UserChange):
+class UserCommand(UserChange):
     """One item of a list of commands that are one shell session, such as runcmd.
 
     `item` is shell text, or a list of words that are one command. `index` counts from 0; `after` is the
@@ -135,7 +135,7 @@ class UserCommand(_UserChange):
         host.root.remove_tree("%s/session/%s" % (host.instance_dir, self.session))
 
 
-class UserScript(_UserChange):
+class UserScript(UserChange):
     """A script of the user's, kept with mode 0700 in the instance's directory and run by its interpreter.
 
     `prefix` are words that stand before it on its command line, such as `timeout 30`.
@@ -184,7 +184,7 @@ class UserScript(_UserChange):
         return self.run(host, self.prefix + argv, start, self.env)
 
 
-class UserProgram(_UserChange):
+class UserProgram(UserChange):
     """A program or script of the user's that lies in the root, run where it lies."""
 
     type = "user_program"

@@ -249,7 +249,7 @@ def test_an_archive_that_is_none_is_named(data):
 def test_includes_are_fetched_and_a_failed_one_loses_nothing_else():
     asked = []
 
-    def fetch(url):
+    def fetch(url, once, limit):
         asked.append(url)
         if "bad" in url:
             raise AgentError("status 404", "http")
@@ -289,7 +289,8 @@ def test_without_a_fetch_includes_are_named():
 
 def test_an_include_of_itself_ends():
     decoded = decode(
-        b"#include\nhttp://h/x\nhttp://h/x\n", fetch=lambda url: b"#include\nhttp://h/x\nhttp://h/x\n"
+        b"#include\nhttp://h/x\nhttp://h/x\n",
+        fetch=lambda url, once, limit: b"#include\nhttp://h/x\nhttp://h/x\n",
     )
     assert decoded.parts and all(part.status == "refused" for part in decoded.parts)
     assert len(decoded.parts) < 150

@@ -42,6 +42,7 @@ def bake(host: "Host", gpus: "List[str]", user_data: "Optional[str]" = None) -> 
 
     options = Options(stage="all", source="none", user_data=user_data)
     session = Session(host, options, Report(), readonly=True)
+    session.complete()
     document: "Dict[str, Any]" = {
         "schema": SCHEMA,
         "directory": package_store.DIRECTORY,

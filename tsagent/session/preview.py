@@ -48,6 +48,7 @@ class Preview:
         if "network" in options.stages() or "final" in options.stages():
             try:
                 self.session.ask()
+                self.session.complete()
             except AgentError as error:
                 self.errors.append(error)
         self._learn_secrets()

@@ -169,6 +169,8 @@ class _Run:
                 session.ask()
             except AgentError as error:
                 self._error(error)
+        if stage != "local":
+            session.complete()
         if not session.provisional:
             self.status.data["errors"] = []  # an earlier stage of this boot could not know the instance
         self._describe_instance()

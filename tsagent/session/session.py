@@ -81,19 +81,41 @@ class Session:
         if self.recognition.identity is None and not self._asked:
             self._asked = True
             instance_room.ask(self.host, self.recognition, self.config.imds_deadline)
-            self._establish()
+            self._establish(network=True)
 
-    def _establish(self) -> None:
-        """Take up the snapshot of a known instance, or freeze that of a new one."""
+    @property
+    def incomplete(self) -> bool:
+        """Whether what the user data include is still to be fetched."""
+        return self.snapshot is not None and self.snapshot.incomplete
+
+    def complete(self) -> None:
+        """Fetch what the user data include, where that had to wait for the network, and freeze all of it.
+
+        Once for an instance: what cannot be fetched now is reported, and the rest is what it is told.
+        """
+        if self.snapshot is not None and self.snapshot.incomplete:
+            self.snapshot = self._freeze(self.snapshot, network=True)
+            self._publish()
+
+    def _publish(self) -> None:
+        if not self.readonly:
+            assert self.snapshot is not None and self.instance_id is not None
+            publish(self.host.root, self.snapshot, self.instance_id)
+
+    def _establish(self, network: bool = False) -> None:
+        """Take up the snapshot of a known instance, or freeze that of a new one; `network`: which may be
+        asked for what is included.
+        """
         identity = self.recognition.identity
         assert identity is not None
         root = self.host.root
         snapshot = read_snapshot(root, identity.instance_id)
+        network = network or "local" not in self.options.stages()
         if snapshot is None:
-            snapshot = self._freeze()
+            snapshot = self._freeze(network=network)
         elif self.options.user_data is not None and self._told_otherwise(snapshot):
             if self.options.again:
-                snapshot = self._freeze(snapshot)
+                snapshot = self._freeze(snapshot, network=network)
             else:
                 self.problems.append(
                     "--user-data differs from what this instance was set up with and is not used "
@@ -104,13 +126,14 @@ class Session:
             if not self.recognition.known:
                 write_identity(root, identity)
             settle(root, identity)
-            publish(root, snapshot, identity.instance_id)
+            self._publish()
         self.host.instance_dir = paths.instance_directory(identity.instance_id)
         self.facts = Facts(self.host.hardware, root, instance_type=snapshot.metadata.get("instance_type"))
         self.host.facts = self.facts
         self._journals.clear()
 
-    def _freeze(self, former: "Optional[Snapshot]" = None) -> Snapshot:
+    def _freeze(self, former: "Optional[Snapshot]" = None, network: bool = False) -> Snapshot:
+        from tsagent.session.includes import Includes
         from tsagent.session.settings import make_settings
         from tsagent.sources.data import SourceData
 
@@ -126,10 +149,11 @@ class Session:
             )
         if self.options.user_data is not None:
             source.user_data = _read_user_data(self.options.user_data)
-        settings, warnings = make_settings(self.config, self.modules, self.schemas(), source)
-        snapshot = Snapshot(source.to_json(), settings, warnings)
+        assert self.instance_id is not None
+        includes = Includes(self.host, self.instance_id, network, keep=not self.readonly)
+        settings, warnings = make_settings(self.config, self.modules, self.schemas(), source, includes.get)
+        snapshot = Snapshot(source.to_json(), settings, warnings, includes.waiting)
         if not self.readonly:
-            assert self.instance_id is not None
             write_snapshot(self.host.root, self.instance_id, snapshot, source)
             self.host.root.flush()
         return snapshot
@@ -181,6 +205,8 @@ class Session:
         """Whether a module is due now."""
         config: "Dict[str, Any]" = {}
         scripts: "Set[str]" = set()
+        if self.incomplete and not info.provisional and info.name not in self.off:
+            return Verdict(False, results.PENDING, "waits for what the user data include")
         if self.snapshot is not None:
             config = self.snapshot.config
             scripts = {script["kind"] for script in self.snapshot.settings.scripts}
@@ -236,11 +262,15 @@ class Session:
 
     def warnings(self) -> "List[str]":
         """What is wrong with the configuration, the modules and the settings."""
-        return self.problems + (self.snapshot.warnings if self.snapshot is not None else [])
+        if self.snapshot is None or self.incomplete:
+            return self.problems
+        return self.problems + self.snapshot.warnings
 
     def nothing_due(self) -> bool:
         """Whether no module of any stage has anything to do in this boot."""
-        return not self.provisional and not any(self.judge(info).due for info in self.modules.values())
+        if self.provisional or self.incomplete:
+            return False
+        return not any(self.judge(info).due for info in self.modules.values())
 
     def look_again(self) -> None:
         """Forget the facts: between two stages the machine changes."""

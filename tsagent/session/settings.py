@@ -2,11 +2,12 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.sources.data import SourceData
     from tsagent.state.config import Config
+    from tsagent.userdata.includes import Fetch
     from tsagent.userdata.settings import Settings
 
 
@@ -42,8 +43,9 @@ def make_settings(
     modules: "Dict[str, ModuleInfo]",
     schemas: "List[Dict[str, Any]]",
     source: "SourceData",
+    fetch: "Optional[Fetch]" = None,
 ) -> "Tuple[Settings, List[str]]":
-    """The settings of a new instance, and what was wrong with what it was told."""
+    """The settings of a new instance, and what was wrong with what it was told; `fetch` gets its includes."""
     from tsagent.userdata.assemble import assemble
     from tsagent.userdata.validation import accept
 
@@ -55,6 +57,7 @@ def make_settings(
         defaults=defaults,
         instance_data=instance_data(source),
         allow_part_handlers=config.allow_part_handlers,
+        fetch=fetch,
     )
     origins = settings.origins
     settings.config, found = accept(settings.config, settings.marks or origins, schemas)

@@ -21,12 +21,17 @@ FORMAT = 1
 class Snapshot:
     """What one instance was told: the source's word as JSON data, the settings made of it, and what was
     wrong with them.
+
+    `incomplete`: what the user data include was not fetched yet, because the network was not up.
     """
 
-    def __init__(self, source: "Dict[str, Any]", settings: "Settings", warnings: "List[str]") -> None:
+    def __init__(
+        self, source: "Dict[str, Any]", settings: "Settings", warnings: "List[str]", incomplete: bool = False
+    ) -> None:
         self.source = source
         self.settings = settings
         self.warnings = warnings
+        self.incomplete = incomplete
 
     @property
     def metadata(self) -> "Dict[str, Any]":
@@ -51,7 +56,8 @@ def read_snapshot(tree: "Tree", instance_id: str) -> "Optional[Snapshot]":
 def _snapshot(data: "Dict[str, Any]") -> Snapshot:
     from tsagent.userdata.settings import Settings
 
-    snapshot = Snapshot(data["source"], Settings.from_json(data["settings"]), data["warnings"])
+    settings = Settings.from_json(data["settings"])
+    snapshot = Snapshot(data["source"], settings, data["warnings"], data.get("incomplete", False))
     if not isinstance(snapshot.source["metadata"], dict) or not isinstance(snapshot.config, dict):
         raise TypeError("a snapshot without settings")
     return snapshot
@@ -65,12 +71,14 @@ def write_snapshot(tree: "Tree", instance_id: str, snapshot: Snapshot, source: "
     for name, data in (("user-data", source.user_data), ("vendor-data", source.vendor_data)):
         if data is not None:
             tree.write_atomic(directory + "/" + name, data, 0o600)
-    frozen = {
+    frozen: "Dict[str, Any]" = {
         "format": FORMAT,
         "source": snapshot.source,
         "settings": snapshot.settings.to_json(),
         "warnings": snapshot.warnings,
     }
+    if snapshot.incomplete:
+        frozen["incomplete"] = True
     write_json(tree, directory + "/snapshot.json", frozen)
 
 

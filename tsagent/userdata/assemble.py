@@ -16,8 +16,9 @@ from tsagent.userdata.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, Optional, Tuple
 
+    from tsagent.userdata.includes import Fetch
     from tsagent.userdata.parts import Part
 
 MAX_VALUES = 150000  # of all cloud-config parts of one source together, the last one whole
@@ -35,7 +36,7 @@ def assemble(
     image_config: "Any" = None,
     instance_data: "Optional[Dict[str, Any]]" = None,
     allow_part_handlers: bool = False,
-    fetch: "Optional[Callable[[str], bytes]]" = None,
+    fetch: "Optional[Fetch]" = None,
     name: str = "user-data",
     vendor_name: str = "vendor-data",
 ) -> Settings:

@@ -8,17 +8,17 @@ from tsagent.errors import AgentError
 from tsagent.userdata import formats
 from tsagent.userdata.parts import FAILED, IGNORED, REFUSED, Decoded, Part, Source
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
-from tsagent.web.urls import public as public_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional
+    from typing import Any, Dict, List, Optional
+
+    from tsagent.userdata.includes import Fetch
 
 MAX_BYTES = 10 << 20  # of all parts together, unpacked
 MAX_PARTS = 1000
 MAX_UNPACKED = 40 << 20  # of all that is unpacked on the way, used or not
 MAX_NESTING = 8
-MAX_INCLUDES = 100
 BOM = b"\xef\xbb\xbf"
 
 
@@ -26,27 +26,32 @@ def decode(
     data: "Optional[bytes]",
     name: str = "user-data",
     allow_part_handlers: bool = False,
-    fetch: "Optional[Callable[[str], bytes]]" = None,
+    fetch: "Optional[Fetch]" = None,
     instance_data: "Optional[Dict[str, Any]]" = None,
 ) -> Decoded:
     """Split user data or vendor data into parts; None (there is none) has no parts and no warnings.
 
-    `name` is the file shown in problems. `fetch` gets the bytes of an included URL (AgentError or OSError
-    when it cannot); without it includes are named and not fetched. `instance_data` is for templates.
+    `name` is the file shown in problems. `fetch(url, once, limit)` gets the bytes of an included URL, at
+    most `limit` of them, and keeps them where `once` (NotYet, AgentError or OSError when it cannot);
+    without it includes are named and not fetched. `instance_data` is for templates, and says which launch
+    index this instance has.
     """
-    decoder = _Decoder(name, allow_part_handlers, fetch, instance_data)
+    decoder = Decoder(name, allow_part_handlers, fetch, instance_data)
     if data is not None:
         decoder.body(data, Source(name))
     return Decoded(decoder.parts, decoder.problems)
 
 
-class _Decoder:
+class Decoder:
     """The state of one decoding: what was found, and how much may still come."""
 
     def __init__(self, name: str, allow_part_handlers: bool, fetch: "Any", instance_data: "Any") -> None:
+        from tsagent.userdata.includes import MAX_INCLUDES
+
         self.allow_part_handlers = allow_part_handlers
         self.fetch = fetch
         self.instance_data = instance_data
+        self.launch_index = _launch_index(instance_data)
         self.parts: "List[Part]" = []
         self.problems: "List[Problem]" = []
         self.bytes_left = MAX_BYTES
@@ -71,7 +76,14 @@ class _Decoder:
         return part
 
     def reject(
-        self, kind: str, content: bytes, source: Source, status: str, problem: str, line: int = 1
+        self,
+        kind: str,
+        content: bytes,
+        source: Source,
+        status: str,
+        problem: str,
+        line: int = 1,
+        rule: str = "",
     ) -> "Optional[Part]":
         """A part that is not used, and why."""
         part = self.add(kind, content, source)
@@ -79,7 +91,7 @@ class _Decoder:
             part.status, part.problem = status, problem
             severity = WARNING if status == IGNORED else ERROR
             where = "" if source.file.endswith(":" + part.name) else part.name + ": "
-            rule = "not-fetched" if problem.startswith("not fetched") else "part-" + status
+            rule = rule or ("not-fetched" if problem.startswith("not fetched") else "part-" + status)
             self.say(severity, source, where + problem, line, rule)
         return part
 
@@ -142,7 +154,7 @@ class _Decoder:
 
     def unknown(self, data: bytes, source: Source) -> None:
         """A body without a type: base64 of something known, a misspelt header, text or binary."""
-        content = _from_base64(data)
+        content = formats.from_base64(data)
         if content is not None:
             self.body(content, source.inner(line_offset=0, declared=None))
             return
@@ -163,10 +175,14 @@ class _Decoder:
 
     def typed(self, kind: str, data: bytes, source: Source) -> None:
         """A body whose type is known."""
+        if self.elsewhere(kind, data, source):
+            return
         if kind == formats.TEMPLATE:
             self.template(data, source)
         elif kind in (formats.INCLUDE, formats.INCLUDE_ONCE):
-            self.include(kind, data, source)
+            from tsagent.userdata.includes import include
+
+            include(self, kind, data, source)
         elif kind == formats.ARCHIVE:
             self.archive(data, source)
         elif kind == formats.PART_HANDLER and not self.allow_part_handlers:
@@ -182,7 +198,7 @@ class _Decoder:
                 message = 'the first line has "%s" after "#cloud-config": read as cloud-config' % shown(tail)
                 self.say(WARNING, source, message)
             if kind == formats.SCRIPT or kind == formats.BOOTHOOK or kind in formats.SCHEDULED_SCRIPTS:
-                data, source = _script(kind, data, source)
+                data, source = formats.as_script(kind, data, source)
             self.take(kind, data, source)
         else:
             message = 'the type "%s" is not known: not run' % shown(kind)
@@ -191,6 +207,29 @@ class _Decoder:
     def take(self, kind: str, data: bytes, source: Source) -> None:
         """A part that is used as it is."""
         self.add(kind, data, source)
+
+    def elsewhere(self, kind: str, data: bytes, source: Source) -> bool:
+        """Whether this is for another launch index than this instance's; then it is left out without a word.
+
+        The header Launch-Index says so, or the key `launch-index` of a cloud-config without the header.
+        """
+        if self.launch_index is None:
+            return False
+        from tsagent.userdata.includes import whole_number
+
+        wanted = whole_number(source.headers.get("launch-index"))
+        if "launch-index" not in source.headers and kind == formats.CLOUD_CONFIG and b"launch-index" in data:
+            from tsagent.userdata.yamlfile import load_yaml
+
+            value = load_yaml(data, source.file).value
+            wanted = whole_number(value.get("launch-index")) if isinstance(value, dict) else None
+        if wanted is None or wanted == self.launch_index:
+            return False
+        part = self.add(kind, data, source)
+        if part is not None:
+            part.status = IGNORED
+            part.problem = "for launch index %d: this instance has %d" % (wanted, self.launch_index)
+        return True
 
     # Containers
 
@@ -231,6 +270,8 @@ class _Decoder:
             if kind == "message/rfc822":
                 here.declared = None
             self.body(content, here)
+            return
+        if self.elsewhere(kind, b"", source.inner(line_offset=entity.lines_before, headers=entity.headers)):
             return
         boundary = mime.parameters(entity.headers["content-type"]).get("boundary")
         if not boundary:
@@ -305,68 +346,14 @@ class _Decoder:
             return
         self.body(content, source.inner(declared=declared))
 
-    def include(self, kind: str, data: bytes, source: Source) -> None:
-        """#include: one URL a line; each that fails is named and the others still count."""
-        for number, raw in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-            line = raw.strip()
-            lowered = line.lower()
-            for header in ("#include-once", "#include"):
-                if lowered.startswith(header):
-                    line = line[len(header) :].strip()
-                    break
-            if not line or line.startswith("#"):
-                continue
-            here = source.inner(line_offset=source.line_offset + number - 1, filename=None, headers={})
-            problem, status = "", FAILED
-            if self.fetch is None:
-                problem, status = "not fetched: %s" % public_url(line), IGNORED
-            elif self.includes_left <= 0:
-                problem, status = "more than %d includes" % MAX_INCLUDES, REFUSED
-            if not problem:
-                self.includes_left -= 1
-                try:
-                    content = self.fetch(line)
-                except (AgentError, OSError, ValueError) as error:
-                    reason = error.message if isinstance(error, AgentError) else type(error).__name__
-                    problem = "cannot fetch %s: %s" % (public_url(line), reason)
-                else:
-                    self.body(
-                        content,
-                        source.inner(":" + public_url(line), declared=None, filename=None, headers={}),
-                    )
-                    continue
-            self.reject(kind, b"", here, status, problem)
-            if status == REFUSED:
-                return
 
+def _launch_index(instance_data: "Optional[Dict[str, Any]]") -> "Optional[int]":
+    """Which of the machines that were started together this is; None where nobody says."""
+    from tsagent.userdata.includes import whole_number
 
-def _script(kind: str, data: bytes, source: Source) -> "Any":
-    """(the script as the kernel will take it, its source): nothing before "#!", line ends of Unix."""
-    stripped = data.lstrip()
-    if kind == formats.BOOTHOOK and stripped.lower().startswith(b"#cloud-boothook"):
-        stripped = stripped.partition(b"\n")[2].lstrip()
-    if stripped[:2] == b"#!" or kind == formats.BOOTHOOK:
-        skipped = data[: len(data) - len(stripped)].count(b"\n")
-        source = source.inner(line_offset=source.line_offset + skipped)
-        data = stripped
-    if data.partition(b"\n")[0].endswith(b"\r"):
-        data = data.replace(b"\r\n", b"\n")
-    return data, source
-
-
-def _from_base64(data: bytes) -> "Optional[bytes]":
-    """What `data` is the base64 of, when that begins like a known format; else None."""
-    import re
-
-    if not re.match(rb"[A-Za-z0-9+/=\s]{16,}\Z", data):
-        return None
-    import binascii
-
-    compact = b"".join(data.split())
-    try:
-        start = binascii.a2b_base64(compact[:400])
-        if start[:2] != formats.GZIP_MAGIC and formats.sniff(start) is None and not formats.is_mime(start):
-            return None
-        return binascii.a2b_base64(compact)
-    except binascii.Error:
-        return None
+    source = (instance_data or {}).get("ds")
+    meta = source.get("meta_data") if isinstance(source, dict) else None
+    for name in ("launch-index", "launch_index", "ami-launch-index", "ami_launch_index"):
+        if isinstance(meta, dict) and meta.get(name) is not None:
+            return whole_number(meta[name])
+    return None

@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Tuple
 
+    from tsagent.userdata.parts import Source
+
 CLOUD_CONFIG = "text/cloud-config"
 SCRIPT = "text/x-shellscript"
 BOOTHOOK = "text/cloud-boothook"
@@ -157,3 +159,33 @@ def is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return not re.search(rb"[\x01-\x06\x0e-\x1a\x1c-\x1f]", data)
+
+
+def as_script(kind: str, data: bytes, source: "Source") -> "Tuple[bytes, Source]":
+    """(the script as the kernel will take it, its source): nothing before "#!", line ends of Unix."""
+    stripped = data.lstrip()
+    if kind == BOOTHOOK and stripped.lower().startswith(b"#cloud-boothook"):
+        stripped = stripped.partition(b"\n")[2].lstrip()
+    if stripped[:2] == b"#!" or kind == BOOTHOOK:
+        skipped = data[: len(data) - len(stripped)].count(b"\n")
+        source = source.inner(line_offset=source.line_offset + skipped)
+        data = stripped
+    if data.partition(b"\n")[0].endswith(b"\r"):
+        data = data.replace(b"\r\n", b"\n")
+    return data, source
+
+
+def from_base64(data: bytes) -> "Optional[bytes]":
+    """What `data` is the base64 of, when that begins like a known format; else None."""
+    if not re.match(rb"[A-Za-z0-9+/=\s]{16,}\Z", data):
+        return None
+    import binascii
+
+    compact = b"".join(data.split())
+    try:
+        start = binascii.a2b_base64(compact[:400])
+        if start[:2] != GZIP_MAGIC and sniff(start) is None and not is_mime(start):
+            return None
+        return binascii.a2b_base64(compact)
+    except binascii.Error:
+        return None

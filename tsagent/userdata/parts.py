@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Tuple
 
     from tsagent.userdata.problem import Problem
 
@@ -66,6 +66,7 @@ class Source:
         filename: "Optional[str]" = None,
         headers: "Optional[Dict[str, str]]" = None,
         depth: int = 0,
+        urls: "Tuple[str, ...]" = (),
     ) -> None:
         self.file = file
         self.line_offset = line_offset
@@ -73,6 +74,7 @@ class Source:
         self.filename = filename
         self.headers = headers or {}
         self.depth = depth
+        self.urls = urls  # that were included to get here, the outermost first
 
     def inner(self, suffix: str = "", **changes: "Any") -> "Source":
         """The source of something inside of this one, in a file name of its own when its lines are."""
@@ -83,6 +85,7 @@ class Source:
             "filename": self.filename,
             "headers": self.headers,
             "depth": self.depth + 1,
+            "urls": self.urls,
         }
         values.update(changes)
         return Source(**values)

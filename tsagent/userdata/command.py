@@ -67,6 +67,10 @@ def check_file(file: str, schemas: "List[Dict[str, Any]]") -> "Tuple[List[Proble
         # A boot goes on without it; who asks whether the file is right must hear that it is not.
         if problem.rule not in _HARMLESS:
             problem.severity = ERROR
+    if b"\r\n" in data and formats.sniff(data) == formats.CLOUD_CONFIG:
+        message = "lines end as on Windows (CR LF): YAML reads them as LF, texts in it too"
+        line = data.count(b"\n", 0, data.index(b"\r\n")) + 1
+        problems.append(Problem(WARNING, "", message, file, line, 1, "crlf"))
     for part in decoded.parts:
         if part.type in (formats.CLOUD_CONFIG, formats.UNKNOWN) and part.content:
             problems.extend(_check_config(part, schemas))
@@ -93,7 +97,8 @@ def _check_config(part: "Part", schemas: "List[Dict[str, Any]]") -> "List[Proble
         return problems
     if not isinstance(document.value, dict):
         message = "cloud-config is a mapping of keys"
-        return [*problems, Problem(ERROR, "", message, part.file, 1 + part.line_offset, 1, "type")]
+        _, line, column = document.marks.where("")
+        return [*problems, Problem(ERROR, "", message, part.file, line, column, "type")]
     from tsagent.userdata.marks import Marks
 
     config, mark = plain(document.value, document.marks.root)

@@ -77,6 +77,8 @@ def has_type(value: "Any", types: "List[str]") -> bool:
 
 def found(value: "Any") -> str:
     """The kind of a value, in words: all that is ever said of it."""
+    if value is None:
+        return "nothing"
     return "a boolean" if isinstance(value, bool) else TYPES[type_of(value)]
 
 
@@ -127,6 +129,20 @@ def allowed(values: "List[Any]") -> str:
     words = [shown(value) if isinstance(value, str) else json.dumps(value) for value in values]
     more = " ..." if len(words) > 12 else ""
     return ", ".join(words[:12]) + more
+
+
+def names_of(pattern: str) -> "List[str]":
+    """The names that a pattern of alternatives stands for, as `^(rsa|dsa)_(private|public)$`; else []."""
+    import re
+
+    if not re.match(r"\^(\w|\((\?:)?\w+(\|\w+)*\))+\$\Z", pattern):
+        return []
+    names = [""]
+    for group, literal in re.findall(r"\((?:\?:)?([^)]*)\)|(\w+)", pattern):
+        names = [name + word for name in names for word in (group.split("|") if group else [literal])]
+        if len(names) > 200:
+            return []
+    return names
 
 
 def close(word: "Any", known: "Iterable[Any]") -> "Optional[str]":

@@ -5,28 +5,86 @@ keyword failed where. Of alternatives (anyOf, oneOf) the one that was meant is f
 """
 
 from tsagent.userdata import pointer as pointers
-from tsagent.userdata.expected import allowed, close, either, expected, found, has_type, resolve, types_of
+from tsagent.userdata.expected import (
+    allowed,
+    close,
+    either,
+    expected,
+    found,
+    has_type,
+    names_of,
+    resolve,
+    types_of,
+)
 from tsagent.userdata.problem import ERROR, Problem, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Tuple
+    from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 MAX_ERRORS = 1000  # of one key; more are not told apart
 
 
-def errors_of_key(root: "Dict[str, Any]", key: str, value: "Any") -> "List[Problem]":
-    """The errors of a top-level key's value against its subschema in `root`, without places."""
+def errors_of_key(
+    root: "Dict[str, Any]", key: str, value: "Any", top_level: "Iterable[str]" = ()
+) -> "List[Problem]":
+    """The errors of a top-level key's value against its subschema in `root`, without places.
+
+    `top_level` are the keys that are known at the top: one that stands deeper is said to be one.
+    """
     import jsonschema
 
     validator = jsonschema.Draft4Validator(root)
-    schema = root["properties"][key]
-    problems = _collect(validator.descend(value, schema, path=key), root, key)
-    if (schema.get("x-tsagent") or {}).get("whole"):
+    problems = _collect(_errors(validator, value, root, key), root, key)
+    for problem in problems:
+        if problem.rule == "unknown-key" and "did you mean" not in problem.message:
+            last = pointers.split(problem.path)[-1]
+            if last in top_level:
+                problem.message += ': "%s" is a top-level key, check the indentation' % shown(last)
+    problems = _without_echoes(problems)
+    if (root["properties"][key].get("x-tsagent") or {}).get("whole"):
         for problem in problems:
             if problem.rule != "unknown-key":
                 problem.drop = pointers.join([key])
     return problems
+
+
+def _errors(validator: "Any", value: "Any", root: "Dict[str, Any]", key: str) -> "Iterator[Any]":
+    """The library's errors; of a list it sees only the entries that are not quickly seen to be right."""
+    schema = resolve(root["properties"][key], root)
+    items = schema.get("items")
+    if not isinstance(value, list) or not isinstance(items, dict):
+        for error in validator.descend(value, root["properties"][key], path=key):
+            yield error
+        return
+    from tsagent.userdata.quickvalid import quick_valid
+
+    whole = {word: schema[word] for word in schema if word != "items"}
+    for error in validator.descend(value, whole, path=key):
+        yield error
+    for index, item in enumerate(value):
+        if quick_valid(item, items, root) is not True:
+            for error in validator.descend(item, items, path=index):
+                error.relative_path.appendleft(key)
+                yield error
+
+
+def _without_echoes(problems: "List[Problem]") -> "List[Problem]":
+    """Without the missing keys of which a misspelt one is named as what was meant."""
+    meant: "Dict[Tuple[str, str], Problem]" = {}
+    for problem in problems:
+        if problem.rule == "unknown-key" and "did you mean" in problem.message:
+            name = problem.message.rpartition("did you mean ")[2].rstrip("?")
+            meant[(pointers.parent(problem.path), name)] = problem
+    kept = []
+    for problem in problems:
+        missing = problem.message[len("needs the key ") :].replace(" or ", ", ").split(", ")
+        misspelt = [meant[(problem.path, name)] for name in missing if (problem.path, name) in meant]
+        if problem.rule == "required" and misspelt:
+            misspelt[0].drop = problem.drop
+        else:
+            kept.append(problem)
+    return kept
 
 
 def errors_of_whole(schema: "Dict[str, Any]", values: "Dict[str, Any]") -> "List[Problem]":
@@ -89,12 +147,13 @@ def _unknown_keys(error: "Any", steps: "List[Any]") -> "List[Problem]":
 
     known = list(error.schema.get("properties") or {})
     patterns = list(error.schema.get("patternProperties") or {})
+    named = known + [name for pattern in patterns for name in names_of(pattern)]
     problems = []
     for key in error.instance:
         if key in known or any(re.search(pattern, key) for pattern in patterns):
             continue
         message = 'the key "%s" is not known here' % shown(key)
-        likely = close(key, [name for name in known if name not in error.instance])
+        likely = close(key, [name for name in named if name not in error.instance])
         if likely is not None:
             message += ': did you mean "%s"?' % likely
         path = pointers.join([*steps, key])
@@ -109,7 +168,7 @@ def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", dept
     choices = error.schema.get(error.validator) or []
     fitting = {index: errors for index, errors in branches.items() if not _wrong_kind(errors)}
     if not fitting:
-        return [_problem(steps, _wanted(choices, branches, error.instance, root), "type")]
+        return [_problem(steps, _wanted(choices, branches, error.instance, root, steps), "type")]
     if len(fitting) > 1 and all(_only_missing(errors) for errors in fitting.values()):
         names = [name for errors in fitting.values() for name in _missing(errors[0])[:1]]
         message = "needs the key %s" % either('"%s"' % name for name in names)
@@ -141,7 +200,11 @@ def _distance(errors: "List[Any]") -> "Tuple[int, int, int]":
 
 
 def _wanted(
-    choices: "List[Any]", branches: "Dict[int, List[Any]]", value: "Any", root: "Dict[str, Any]"
+    choices: "List[Any]",
+    branches: "Dict[int, List[Any]]",
+    value: "Any",
+    root: "Dict[str, Any]",
+    steps: "List[Any]",
 ) -> str:
     """The message when a value is of no alternative's kind."""
     enums: "List[Any]" = []
@@ -150,10 +213,18 @@ def _wanted(
         if isinstance(choice.get("enum"), list) and has_type(value, types_of(choice)):
             enums.extend(choice["enum"])
     wanted = either(expected(choice, root) for choice in choices)
-    message = "expected %s, found %s" % (wanted, found(value))
+    message = _kind_message(wanted, value, steps)
     likely = close(value, enums)
     if likely is not None:
         message += ': did you mean "%s"?' % likely
+    return message
+
+
+def _kind_message(wanted: str, value: "Any", steps: "Any") -> str:
+    """The message about a value of a wrong type."""
+    message = "expected %s, found %s" % (wanted, found(value))
+    if isinstance(value, dict) and len(value) == 1 and isinstance(steps[-1], int) and "a string" in wanted:
+        message += ' (a text with ": " in it must be in quotes)'
     return message
 
 
@@ -169,7 +240,7 @@ def _message(error: "Any", root: "Dict[str, Any]") -> str:
     own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
     own = own if isinstance(own, dict) else {}
     if rule == "type":
-        return "expected %s, found %s" % (expected(error.schema, root), found(value))
+        return _kind_message(expected(error.schema, root), value, error.absolute_path)
     if rule == "required":
         return "needs the key " + " and ".join('"%s"' % name for name in _missing(error))
     if rule == "enum":
@@ -187,6 +258,8 @@ def _message(error: "Any", root: "Dict[str, Any]") -> str:
         return _dependencies(wanted, value)
     if rule == "oneOf":
         return "fits more than one of the forms that exclude each other"
+    if rule in ("minLength", "minItems", "minProperties") and wanted == 1:
+        return "must not be empty"
     return _LIMITS.get(rule, "not allowed here") % ({"limit": wanted} if rule in _LIMITS else {})
 
 

@@ -6,20 +6,18 @@ one, a quick look (`quickvalid`) may say "valid" without it; whatever they do no
 """
 
 from tsagent.userdata import pointer as pointers
-from tsagent.userdata.expected import close, types_of
+from tsagent.userdata.expected import types_of
 from tsagent.userdata.marks import Marks
-from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
-from tsagent.userdata.schemawalk import extension, owners, pairs_of, walk
+from tsagent.userdata.problem import ERROR, WARNING, Problem
+from tsagent.userdata.schemawalk import owners, pairs_of, walk
 from tsagent.userdata.secrets import mask, secret_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple
+    from typing import Any, Dict, List, Set, Tuple
 
 __all__ = ["accept", "mask", "prune", "secret_values", "validate"]
 
-# Keys that the reading of user data itself acts on.
-OWN_KEYS = ("vendor_data", "vendor_data2", "merge_how", "merge_type", "launch-index")
 _ANNOTATIONS = (
     "$schema",
     "id",
@@ -47,14 +45,21 @@ def validate(
 
     places = _Places(origins)
     by_key = owners(schemas)
+    top_level: "Any" = None
     problems: "List[Problem]" = []
     for key, value in config.items():
         if key not in by_key:
-            problem = _unknown(key, by_key)
-            if problem is not None:
-                problems.append(places.put(problem, of_key=True))
-            continue
-        for schema in by_key[key]:
+            if top_level is None:
+                from tsagent.userdata.unknownkeys import TopLevel
+
+                top_level = TopLevel(by_key)
+            own = top_level.own_schema(key)
+            if own is None:
+                problems.append(_hinted(places.put(top_level.problem(key), of_key=True), places))
+                continue
+            if own not in schemas:
+                schemas = [*schemas, own]
+        for schema in by_key.get(key) or schemas[-1:]:
             fast = fast_valid(config, key, schema, validators)
             if fast is None:
                 fast = quick_valid(value, schema["properties"][key], schema)
@@ -62,13 +67,11 @@ def validate(
                 continue
             from tsagent.userdata.schemaerrors import errors_of_key
 
-            for problem in errors_of_key(schema, key, _textual(value)):
-                places.put(problem, of_key=problem.rule == "unknown-key")
-                if problem.rule == "type":
-                    _hint_word(problem, places)
-                problems.append(problem)
+            for problem in errors_of_key(schema, key, _textual(value), by_key):
+                problems.append(_hinted(places.put(problem, problem.rule == "unknown-key"), places))
     problems.extend(places.put(problem) for problem in _together(config, schemas))
-    problems.extend(_notes(config, schemas, places))
+    wrong = {problem.path for problem in problems}
+    problems.extend(_notes(config, schemas, places, wrong))
     problems.sort(key=Problem.sort_key)
     return problems
 
@@ -182,30 +185,23 @@ def _textual(value: "Any") -> "Any":
     return value
 
 
-def _unknown(key: str, by_key: "Dict[str, Any]") -> "Optional[Problem]":
-    """The warning for a top-level key that no module has; None for one the agent itself reads."""
-    if key in OWN_KEYS:
-        return None
-    from tsagent.userdata.cloud_init import recognised_keys
+def _hinted(problem: Problem, places: _Places) -> Problem:
+    """The problem, with YAML's trap named where it is one."""
+    if problem.rule not in ("type", "unknown-key") or not places.marks.words:
+        return problem
+    kind = places.marks.words.get((problem.name, problem.line, problem.column))
+    if kind is None:
+        return problem
+    from tsagent.userdata.yamltraps import NUMBERS, hint
 
-    known = recognised_keys()
-    path = pointers.join([key])
-    if key in known:
-        message = "recognised, not acted on here: %s" % known[key]
-        return Problem(WARNING, path, message, rule="not-here")
-    message = 'the key "%s" is not known' % shown(key)
-    likely = close(key, by_key) or close(key, known)
-    if likely is not None:
-        message += ': did you mean "%s"?' % likely
-    return Problem(WARNING, path, message, rule="unknown-key")
-
-
-def _hint_word(problem: Problem, places: _Places) -> None:
-    """Name YAML's trap where a word became a boolean."""
-    word = places.marks.words.get((problem.name, problem.line, problem.column))
-    if word is not None and word != "octal" and problem.message.endswith("found a boolean"):
-        problem.message += " (YAML reads the word %s as a boolean: put it in quotes)" % word
-        problem.rule = "boolean-word"
+    if problem.rule == "type":
+        words = hint(kind, problem.message)
+        if words:
+            problem.message += words
+            problem.rule = "number-word" if kind in NUMBERS else "boolean-word"
+    elif kind not in NUMBERS and problem.path.endswith(("/true", "/false")):
+        problem.message += " (YAML reads the word %s as a boolean: put it in quotes)" % kind
+    return problem
 
 
 def _together(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "List[Problem]":
@@ -231,26 +227,27 @@ def _together(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Lis
     return problems
 
 
-def _notes(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]", places: _Places) -> "List[Problem]":
-    """Warnings: keys that are deprecated or without effect, and numbers that are meant as file modes."""
+def _notes(
+    config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]", places: _Places, wrong: "Set[str]"
+) -> "List[Problem]":
+    """Warnings: deprecated keys, and numbers that YAML reads otherwise than they look."""
     problems: "List[Problem]" = []
     noted = set()
+    root: "Dict[str, Any]" = {}
+    words = places.marks.words
+    traps = any(kind in ("octal", "base 60", "respelt") for kind in words.values())
 
     def visit(steps: "List[Any]", value: "Any", schema: "Dict[str, Any]") -> bool:
-        deprecated = extension(schema).get("deprecated")
-        if deprecated:
+        said = schema.get("x-tsagent")
+        if said and said.get("deprecated"):
+            deprecated = said["deprecated"]
             instead = ": %s" % deprecated if isinstance(deprecated, str) else ""
             note(steps, "deprecated" + instead, "deprecated", True)
-        no_effect = extension(schema).get("no_effect")
-        if isinstance(no_effect, str):
-            note(steps, "has no effect here: " + no_effect, "no-effect", True)
-        if (
-            type(value) is int
-            and len(steps) > 1
-            and steps[-1] in _MODES
-            and "string" in (types_of(schema) or ["string"])
-        ):
-            check_mode(steps, value)
+        if type(value) is int or type(value) is float:
+            if traps:
+                check_trap(steps, schema)
+            if len(steps) > 1 and steps[-1] in _MODES and "string" in (types_of(schema) or ["string"]):
+                check_mode(steps, value)
         return False
 
     def note(steps: "List[Any]", message: str, rule: str, of_key: bool) -> None:
@@ -259,14 +256,26 @@ def _notes(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]", places: _P
             noted.add((problem.path, rule))
             problems.append(problem)
 
-    def check_mode(steps: "List[Any]", value: int) -> None:
+    def check_trap(steps: "List[Any]", schema: "Dict[str, Any]") -> None:
+        path = pointers.join(steps)
+        kind = words.get(places.marks.where(path))
+        if kind is None or path in wrong:
+            return
+        from tsagent.userdata.yamltraps import NUMBERS, warning
+
+        message = warning(kind, schema, root) if kind in NUMBERS else None
+        if message:
+            note(steps, message, "number-word", False)
+
+    def check_mode(steps: "List[Any]", value: "Any") -> None:
         where = places.marks.where(pointers.join(steps))
         digits = str(value)
-        if places.marks.words.get(where) == "octal" or not digits.isdigit() or len(digits) > 4:
+        if words.get(where) == "octal" or not digits.isdigit() or len(digits) > 4:
             return
         if where[1] == 0 or set(digits) - set("01234567"):
             return
         note(steps, "a decimal number as a file mode: write it in quotes, with a leading 0", "mode", False)
 
-    walk(config, schemas, visit)
+    for root in schemas:
+        walk(config, [root], visit)
     return problems

@@ -7,6 +7,7 @@ hundred bytes stand for gigabytes. Every value and key has its line and column.
 """
 
 from tsagent.userdata import pointer as pointers
+from tsagent.userdata import yamltraps
 from tsagent.userdata.marks import Marks
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
 from tsagent.userdata.yamlstream import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 MAX_DUPLICATES_REPORTED = 100
+MAX_WARNINGS = 200
 
 
 class _Frame:
@@ -118,6 +120,7 @@ class _Reader:
         self.words: "Dict[Tuple[str, int, int], str]" = {}
         self.frames: "List[_Frame]" = []
         self.duplicates = 0
+        self.odd = False  # whether the text holds characters that look like YAML's own
         self.nodes = 0
         self.yaml_error = YAMLError
         self.node_class = ScalarNode
@@ -143,6 +146,7 @@ class _Reader:
 
     def read(self, text: str, parser: str) -> "Tuple[Any, Any]":
         """The value and mark of the one document in `text`."""
+        self.odd = yamltraps.has_odd(text)
         try:
             return self._read(event_source(text, parser))
         except self.yaml_error as error:
@@ -205,6 +209,8 @@ class _Reader:
                                     break
                 if event.style == '"':
                     self._check_surrogates(value, (line, column))
+                elif self.odd and tag is None and event.implicit[0]:
+                    self._check_odd(value, line, column)
                 if tag is not None and tag != _STR:
                     value = self._scalar(tag, value, event.tag is None, line, column)
                 if event.anchor is not None:
@@ -341,9 +347,24 @@ class _Reader:
             raise self.refuse((line, column), "not a valid %s" % _KINDS.get(word, word), "value") from None
         if word == "bool" and text.lower() in _BOOLEAN_WORDS:
             self.words[(self.name, line, column)] = text
-        elif word == "int" and len(text) > 1 and text.lstrip("+-")[:1] == "0" and value:
-            self.words[(self.name, line, column)] = "octal"
+        elif word == "int" or word == "float":
+            kind = yamltraps.number_kind(text, value)
+            if kind is not None:
+                self.words[(self.name, line, column)] = kind
         return value
+
+    def _check_odd(self, text: str, line: int, column: int) -> None:
+        """Warn of a plain text with a character that is not the one of YAML's it looks like."""
+        frame = self.frames[-1] if self.frames else None
+        is_key = frame is not None and frame.mapping and frame.key is _NO_KEY
+        message = yamltraps.odd_message(text, is_key)
+        if message is not None:
+            self._warn(self.path(), message, line, column, "look-alike")
+
+    def _warn(self, path: str, message: str, line: int, column: int, rule: str) -> None:
+        """Note a warning; of a hundred of them no more."""
+        if len(self.problems) < MAX_WARNINGS:
+            self.problems.append(Problem(WARNING, path, message, self.name, line, column, rule))
 
     def _check_surrogates(self, text: str, at: "Tuple[int, int]") -> None:
         """Refuse half characters, which only the pure parser lets through and no file can hold."""
@@ -383,6 +404,23 @@ class _Reader:
             return
         raise self.refuse((line, column), "a merge key (<<) wants a mapping or a list of mappings", "merge")
 
+    def _check_merged(self, source: "Dict[Any, Any]", own: "Dict[Any, Any]", children: "Any") -> None:
+        """Warn where a list or mapping replaces the one that `<<` brings: many expect both."""
+        for key, item in own.items():
+            if (
+                isinstance(item, (dict, list))
+                and type(source.get(key)) is type(item)
+                and item
+                and source[key]
+            ):
+                message = 'the %s "%s" replaces the one that "<<" brings: YAML adds nothing to it' % (
+                    "list" if isinstance(item, list) else "mapping",
+                    shown(pointers.key_text(key)),
+                )
+                mark = children[key]
+                path = self.path() + "/" + pointers.token(key)
+                self._warn(path, message, mark[4], mark[5], "merge-key")
+
     def _finish(self, frame: _Frame) -> "Tuple[Any, Any]":
         """The value and child marks of a collection that is complete."""
         value, children, tag = frame.value, frame.children, frame.tag
@@ -390,6 +428,7 @@ class _Reader:
             merged: "Dict[Any, Any]" = {}
             merged_children: "Dict[Any, Any]" = {}
             for source, marks in frame.merges:
+                self._check_merged(source, value, children)
                 merged.update(source)
                 merged_children.update(marks)
             merged.update(value)

@@ -37,7 +37,7 @@ _WORDS: "List[Tuple[str, str]]" = [
     ("directive", "a directive (%%) that YAML does not know"),
     ("anchor", "an anchor (&) or alias (*) without a proper name"),
     ("alias", "an anchor (&) or alias (*) without a proper name"),
-    ("document start", "text after the end of the document"),
+    ("document start", "a line indented less than the first key, or text after the end of the document"),
     ("cannot start any token", "a character that cannot begin a value: put the text in quotes"),
     ("simple key", "a key must stand on one line and be shorter than 1024 characters"),
 ]
@@ -62,6 +62,12 @@ def syntax_message(error: "Any", lines: "List[str]") -> "Tuple[str, int, int]":
     tab = _tab_near(lines, line, context_mark.line if context_mark is not None else line)
     if tab is not None:
         return "a tab in the indentation: YAML wants spaces", tab[0] + 1, tab[1] + 1
+    from tsagent.userdata.yamltraps import odd_in_line
+
+    for number in (line, line - 1):
+        odd = odd_in_line(lines[number]) if 0 <= number < len(lines) else None
+        if odd is not None:
+            return odd[0], number + 1, odd[1] + 1
     said = "%s %s" % (getattr(error, "problem", None) or "", getattr(error, "context", None) or "")
     opened = " opened on line %d" % (context_mark.line + 1) if context_mark is not None else ""
     for fragment, words in _WORDS:

@@ -5,10 +5,11 @@ is not whole. An account that exists keeps what it has; it only gets what is ask
 """
 
 from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
+from tsagent.changes.authorized_keys import AuthorizedKeys
 from tsagent.changes.base import Later
 from tsagent.changes.credentials import LockPassword, WriteSudoers
 from tsagent.changes.files import EditFile, WriteFile
-from tsagent.changes.ssh import AuthorizedKeys, ReloadSshServer
+from tsagent.changes.ssh import ReloadSshServer
 from tsagent.changes.ssh_text import (
     keys_file,
     parse_public_key,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
+    from tsagent.changes.authorized_keys import AuthorizedKeys
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
     from tsagent.changes.power_state import PowerState
     from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
-    from tsagent.changes.ssh import AuthorizedKeys, GenerateHostKey, InstallHostKey, ReloadSshServer
+    from tsagent.changes.ssh import GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
     from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
 
 _ROOMS = {
     "accounts": ("AddToGroups", "CreateGroup", "CreateUser"),
+    "authorized_keys": ("AuthorizedKeys",),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
@@ -41,10 +43,10 @@ _ROOMS = {
     "final_message": ("FinalMessage",),
     "network_service": ("ReloadNetwork",),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "power_state": ("PowerState",),
     "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
-    "power_state": ("PowerState",),
-    "ssh": ("AuthorizedKeys", "GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
+    "ssh": ("GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
 }
@@ -82,9 +84,9 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RestartUnit",
     "RunInRoot",
     "RunTool",
-    "SetDebconf",
     "SeedCommand",
     "SeedDevice",
+    "SetDebconf",
     "SetHostname",
     "SetPassword",
     "SetSysctl",

@@ -1,16 +1,14 @@
-"""Changes to the ssh server: its host keys, and the keys that let users in."""
+"""Changes to the ssh server: its host keys, and that it reads its configuration again."""
 
 import os
-import stat as stat_module
 
-from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe, resolve
-from tsagent.changes.ssh_text import merge_authorized_keys
+from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.errors import AgentError
-from tsagent.host.accounts import Account, find_group, find_user
+from tsagent.host.accounts import find_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Optional, Sequence, Union
+    from typing import Any, Dict, Iterable, List, Optional, Sequence
 
     from tsagent.host import Host
     from tsagent.host.tree import Tree
@@ -183,94 +181,6 @@ class InstallHostKey(_HostKey):
         tree.write_atomic(self.temporary + ".pub", public, 0o644, 0, 0)
 
 
-class AuthorizedKeys(Change):
-    """Let keys in as a user: merged into the user's file, nothing there lost or doubled.
-
-    `path` is the file, mostly `Later(user, "home", "%s/.ssh/authorized_keys")`. A key that is there keeps
-    its own options; with `override` it takes those of the given line. Below the home, which is the
-    user's, links are refused: they could lead the agent to write elsewhere in the user's name.
-    """
-
-    type = "authorized_keys"
-
-    def __init__(
-        self,
-        user: str,
-        keys: "Sequence[str]",
-        path: "Union[str, Later]",
-        override: bool = False,
-        reason: str = "",
-        requires: "Sequence[Change]" = (),
-    ) -> None:
-        super().__init__(path, reason, requires)
-        self.user = user
-        self.keys = list(keys)
-        self.override = override
-
-    def payload(self) -> "Dict[str, Any]":
-        return {"user": self.user, "keys": self.keys, "override": self.override}
-
-    def describe(self) -> str:
-        number = "%d key%s" % (len(self.keys), "" if len(self.keys) == 1 else "s")
-        return "let %s in as %s: %s" % (number, self.user, self.target)
-
-    def probe(self, host: "Host") -> Probe:
-        account = _account(host, self.user)
-        if account is None:
-            return Probe(DIFFERS, "there is no user %s yet" % self.user)
-        path = resolve(self.target, host)
-        try:
-            current = host.root.read(path, _KEYS_LIMIT)
-            status = host.root.stat(path)
-        except FileNotFoundError:
-            return Probe(DIFFERS, "absent")
-        except OSError as error:
-            return Probe(UNKNOWN, error.strerror or "unreadable")
-        if merge_authorized_keys(current, self.keys, self.override) != current:
-            return Probe(DIFFERS, "not all of them are there")
-        if status.st_uid != account.uid or stat_module.S_IMODE(status.st_mode) & 0o022:
-            return Probe(DIFFERS, "owner or mode would make sshd ignore it")
-        return Probe(CONVERGED)
-
-    def apply(self, host: "Host") -> "Optional[str]":
-        account = _account(host, self.user)
-        if account is None:
-            raise AgentError("there is no user %s" % self.user, "no-such-user", "create it under users:")
-        path = resolve(self.target, host)
-        self._directories(host, account, path)
-        try:
-            current = host.root.read(path, _KEYS_LIMIT)
-        except FileNotFoundError:
-            current = b""
-        merged = merge_authorized_keys(current, self.keys, self.override)
-        host.root.write_atomic(path, merged, 0o600, account.uid, account.gid)
-        return None
-
-    def _directories(self, host: "Host", account: Account, path: str) -> None:
-        """Make the directories of the file: the user's own, 0700, below the home; else root's, 0755."""
-        tree = host.root
-        home = account.home.rstrip("/")
-        if not path.startswith(home + "/"):
-            if not tree.is_dir(os.path.dirname(path)):
-                tree.mkdir(os.path.dirname(path), 0o755, 0, 0)
-            return
-        below = path[len(home) + 1 :].split("/")
-        for depth in range(1, len(below) + 1):
-            part = home + "/" + "/".join(below[:depth])
-            try:
-                status = tree.lstat(part)
-            except FileNotFoundError:
-                status = None
-            if status is not None and stat_module.S_ISLNK(status.st_mode):
-                raise AgentError(
-                    "%s is a link" % part, "unsafe-link", "make it a real directory or file of %s" % self.user
-                )
-            if depth < len(below):
-                private = status is not None and status.st_uid == account.uid and not status.st_mode & 0o077
-                if not private:
-                    tree.mkdir(part, 0o700, account.uid, account.gid)
-
-
 class ReloadSshServer(Change):
     """Have a running ssh server read its configuration again, without waiting for it."""
 
@@ -301,13 +211,6 @@ class ReloadSshServer(Change):
             if host.run(["systemctl", "is-active", "--quiet", unit]).status == 0:
                 return [unit]
         return []
-
-
-def _account(host: "Host", user: str) -> "Optional[Account]":
-    account = find_user(host.root, user)
-    if account is None and user == "root":
-        return Account("root", 0, 0, "root", "/root", "/bin/sh")
-    return account
 
 
 def _there(tree: "Tree", path: str) -> bool:

@@ -140,7 +140,7 @@ def test_owners_modes_and_parents(host):
     assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (1234, 1235, 0o4750)
     for parent in ("/new", "/new/deep"):
         seen = os.stat(host.root.root + parent)
-        assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (0, 0, 0o755)
+        assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (1234, 1235, 0o755)
     seen = os.stat(host.root.root + "/new/d")
     assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (77, 88, 0o400)
     assert sorted(os.listdir(host.root.root + "/new")) == ["d", "deep"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
     from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.entropy import SeedCommand, SeedDevice
+    from tsagent.changes.fetched_files import FetchFile
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
     from tsagent.changes.network_service import ReloadNetwork
@@ -39,6 +40,7 @@ _ROOMS = {
     "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
     "debconf": ("SetDebconf",),
     "entropy": ("SeedCommand", "SeedDevice"),
+    "fetched_files": ("FetchFile",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "final_message": ("FinalMessage",),
     "network_service": ("ReloadNetwork",),
@@ -64,6 +66,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "CreateUser",
     "EditFile",
     "EnableUnit",
+    "FetchFile",
     "FinalMessage",
     "GenerateHostKey",
     "GrowFileSystem",

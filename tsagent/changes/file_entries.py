@@ -6,6 +6,7 @@ its own; its content is never quoted.
 """
 
 from tsagent.changes.base import DIFFERS, Change, Probe
+from tsagent.changes.fetched_files import FetchFile, Source
 from tsagent.changes.files import AppendFile, WriteFile
 from tsagent.errors import AgentError
 
@@ -58,41 +59,50 @@ class _File:
     """What is to become of one path."""
 
     def __init__(self) -> None:
-        self.content = b""
+        self.pieces: "List[Union[bytes, Source]]" = []
         self.append = True
         self.mode: "Optional[int]" = None
         self.owner: "Optional[str]" = None
         self.group: "Optional[str]" = None
         self.places: "List[str]" = []
 
-    def add(self, place: str, entry: "Dict[str, Any]", content: bytes, mode: "Optional[int]") -> None:
+    def add(
+        self,
+        place: str,
+        entry: "Dict[str, Any]",
+        content: "Union[bytes, Source]",
+        mode: "Optional[int]",
+    ) -> None:
         """Take one more entry of this path."""
         self.places.append(place)
         owner, group = _owner(entry.get("owner"))
         if is_true(entry.get("append")):
             # What is there keeps its mode and owner unless the entry says otherwise.
-            self.content += content
+            self.pieces.append(content)
             if mode is not None:
                 self.mode = mode
             if entry.get("owner") is not None:
                 self.owner, self.group = owner, group
             return
         self.append = False
-        self.content = content
+        self.pieces = [content]
         self.mode = _MODE if mode is None else mode
         self.owner, self.group = (owner, group) if entry.get("owner") is not None else ("root", "root")
 
-    def change(self, path: str) -> "Change":
-        kind = AppendFile if self.append else WriteFile
-        return kind(
-            path,
-            self.content,
-            self.mode,
-            self.owner,
-            self.group,
-            secret=True,
-            reason=" and ".join(self.places),
-        )
+    def change(self, path: str, deferred: bool, warn: "Callable[[str], None]") -> "Change":
+        reason = " and ".join(self.places)
+        change: "Union[AppendFile, WriteFile, FetchFile]"
+        owner, group = self.owner, self.group
+        if any(isinstance(piece, Source) for piece in self.pieces):
+            change = FetchFile(path, self.pieces, self.append, self.mode, owner, group, warn, reason)
+        else:
+            kind = AppendFile if self.append else WriteFile
+            content = b"".join(piece for piece in self.pieces if isinstance(piece, bytes))
+            change = kind(path, content, self.mode, owner, group, secret=True, reason=reason)
+        change.own_parents = True
+        if not deferred:
+            change.owner_hint = "defer: true writes it once packages have brought their users"
+        return change
 
 
 def plan_entries(
@@ -125,10 +135,10 @@ def plan_entries(
         except AgentError as error:
             failures.append(UnusableEntry(place, error.message, error.code, error.hint))
             continue
-        left -= len(content)
+        left -= len(content) if isinstance(content, bytes) else len(content.instead or b"")
         files.setdefault(path, _File()).add(place, entry, content, mode)
     for path, file in files.items():
-        yield file.change(path)
+        yield file.change(path, deferred, warn)
     yield from failures
 
 
@@ -209,12 +219,26 @@ def is_true(value: "Any") -> bool:
     return bool(value)
 
 
-def _content(entry: "Dict[str, Any]", place: str, limit: int, warn: "Callable[[str], None]") -> bytes:
+def _content(
+    entry: "Dict[str, Any]", place: str, limit: int, warn: "Callable[[str], None]"
+) -> "Union[bytes, Source]":
+    source = entry.get("source")
+    uri = source.get("uri") if isinstance(source, dict) else None
+    if not uri:
+        return _given(entry, limit)
+    instead: "Optional[bytes]" = None
+    if entry.get("content") is not None:
+        try:
+            instead = _given(entry, limit)
+        except AgentError as error:
+            warn("%s: %s: nothing is used in place of its source" % (place, error.message))
+    headers = source.get("headers")
+    pairs = headers.items() if isinstance(headers, dict) else ()
+    return Source(str(uri), {str(name): str(value) for name, value in pairs}, instead)
+
+
+def _given(entry: "Dict[str, Any]", limit: int) -> bytes:
     content = entry.get("content")
-    if entry.get("source"):
-        if content is None:
-            raise AgentError("fetching its content from source.uri is not supported yet", "not-supported")
-        warn("%s: source.uri is not supported yet; its content is used" % place)
     if content is None:
         return b""
     if not isinstance(content, (str, bytes)):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _READ_LIMIT = 64 << 20  # bytes of a file that is compared or edited
 
 
-class _Owned(Change):
+class Owned(Change):
     """A file or directory with an owner and a mode. Owners are names or numbers of the root's accounts."""
 
     def __init__(
@@ -34,6 +34,8 @@ class _Owned(Change):
         self.mode = mode
         self.owner = owner
         self.group = group
+        self.own_parents = False  # directories that are missing above it get its owner
+        self.owner_hint: "Optional[str]" = None  # what to do where its owner is not there
         self.requires.extend(item.change for item in (owner, group) if isinstance(item, Later))
 
     def path(self, host: "Host") -> str:
@@ -46,10 +48,23 @@ class _Owned(Change):
     def ids(self, host: "Host") -> "Tuple[Optional[int], Optional[int]]":
         """uid and gid, None where they are not asked for."""
         owner, group = resolve(self.owner, host), resolve(self.group, host)
-        return (
-            None if owner is None else user_id(host.root, owner),
-            None if group is None else group_id(host.root, group),
-        )
+        try:
+            return (
+                None if owner is None else user_id(host.root, owner),
+                None if group is None else group_id(host.root, group),
+            )
+        except AgentError as error:
+            raise AgentError(error.message, error.code, self.owner_hint or error.hint) from None
+
+    def make_parents(self, host: "Host", path: str, uid: "Optional[int]", gid: "Optional[int]") -> None:
+        """Make the directories that are missing above it, where they are to have its owner."""
+        missing: "List[str]" = []
+        directory = path.rpartition("/")[0]
+        while self.own_parents and (uid or gid) and directory and not host.root.exists(directory):
+            missing.append(directory)
+            directory = directory.rpartition("/")[0]
+        for directory in reversed(missing):
+            host.root.mkdir(directory, 0o755, uid, gid)
 
     def payload(self) -> "Dict[str, Any]":
         return {
@@ -74,7 +89,7 @@ class _Owned(Change):
         return ""
 
 
-class _Content(_Owned):
+class _Content(Owned):
     """A file and what goes into it; `secret` content stands in no plan, diff or id."""
 
     def __init__(
@@ -135,6 +150,7 @@ class WriteFile(_Content):
 
     def apply(self, host: "Host") -> "Optional[str]":
         uid, gid = self.ids(host)
+        self.make_parents(host, self.path(host), uid, gid)
         how = host.root.write_atomic(self.path(host), self.content, self.mode, uid, gid)
         return None if how == "replaced" else "written in place: it is a mount point"
 
@@ -172,6 +188,7 @@ class AppendFile(_Content):
 
     def apply(self, host: "Host") -> "Optional[str]":
         uid, gid = self.ids(host)
+        self.make_parents(host, self.path(host), uid, gid)
         host.root.write_atomic(self.path(host), self._current(host) + self.content, self.mode, uid, gid)
         return None
 
@@ -182,7 +199,7 @@ class AppendFile(_Content):
             return b""
 
 
-class EditFile(_Owned):
+class EditFile(Owned):
     """Change a file by a pure, idempotent transform of its current content.
 
     `transform` gets the bytes that are there (None where there is no file) and returns those that
@@ -259,7 +276,7 @@ class EditFile(_Owned):
             return None
 
 
-class MakeDirectory(_Owned):
+class MakeDirectory(Owned):
     """Make a directory; parents that are missing belong to root with mode 0755."""
 
     type = "make_directory"

@@ -223,7 +223,8 @@ def _content(
     entry: "Dict[str, Any]", place: str, limit: int, warn: "Callable[[str], None]"
 ) -> "Union[bytes, Source]":
     source = entry.get("source")
-    uri = source.get("uri") if isinstance(source, dict) else None
+    source = source if isinstance(source, dict) else {}
+    uri = source.get("uri")
     if not uri:
         return _given(entry, limit)
     instead: "Optional[bytes]" = None

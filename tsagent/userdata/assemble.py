@@ -9,10 +9,11 @@ from tsagent.userdata import formats
 from tsagent.userdata.decode import decode
 from tsagent.userdata.marks import Marks
 from tsagent.userdata.merge import BETWEEN_PARTS, BETWEEN_SOURCES, Merger, parse_how
-from tsagent.userdata.parts import FAILED, OK
+from tsagent.userdata.parts import FAILED, IGNORED, OK
 from tsagent.userdata.plain import plain
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
 from tsagent.userdata.settings import Settings
+from tsagent.userdata.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_VALUES = 150000  # of all cloud-config parts of one source together, the last one whole
 
-_NO_WORDS = ("false", "no", "off", "0", "n")
 _KINDS = dict(formats.SCHEDULED_SCRIPTS)
 _KINDS[formats.BOOTHOOK] = "boothook"
 
@@ -47,12 +47,12 @@ def assemble(
     `vendor_name` are the files shown in problems and origins.
     """
 
-    def layer(data: "Optional[bytes]", file: str, vendor: bool) -> _Layer:
+    def layer(data: "Optional[bytes]", file: str, vendor: "Optional[Vendor]" = None) -> _Layer:
         result = _Layer(file, vendor)
         result.read(data, allow_part_handlers, fetch, instance_data)
         return result
 
-    user = layer(user_data, name, False)
+    user = layer(user_data, name)
     image, image_mark = _given(image_config, "image")
     layers: "List[_Layer]" = []
     skipped: "List[Dict[str, Any]]" = []
@@ -62,8 +62,9 @@ def assemble(
     ):
         if data is None:
             continue
-        if _enabled(key, user.config, image):
-            layers.append(layer(data, file, True))
+        vendor = Vendor(key, user.config, image)
+        if vendor.enabled:
+            layers.append(layer(data, file, vendor))
         else:
             problem = "not used: %s.enabled is false" % key
             skipped.append(
@@ -111,20 +112,10 @@ def _marked(value: "Any", name: str) -> "Tuple[Any, ...]":
     return (name, 0, 0, children, 0, 0)
 
 
-def _enabled(key: str, *configs: "Dict[str, Any]") -> bool:
-    """Whether vendor data counts: the first configuration that says so decides; yes by default."""
-    for config in configs:
-        section = config.get(key)
-        if isinstance(section, dict) and section.get("enabled") is not None:
-            value = section["enabled"]
-            return value.strip().lower() not in _NO_WORDS if isinstance(value, str) else bool(value)
-    return True
-
-
 class _Layer:
     """One source: its parts in order, merged."""
 
-    def __init__(self, name: str, vendor: bool) -> None:
+    def __init__(self, name: str, vendor: "Optional[Vendor]") -> None:
         self.name = name
         self.vendor = vendor
         self.config: "Dict[str, Any]" = {}
@@ -146,7 +137,10 @@ class _Layer:
         for part in self.parts:
             if part.status != OK:
                 continue
-            if part.type == formats.CLOUD_CONFIG:
+            if self.vendor is not None and part.type in self.vendor.disabled:
+                part.status = IGNORED
+                part.problem = "not used: %s.disabled_handlers" % self.vendor.key
+            elif part.type == formats.CLOUD_CONFIG:
                 self.configuration(part)
             elif part.type == formats.JSONP:
                 self.patch(part)
@@ -247,7 +241,10 @@ class _Layer:
             self.say(WARNING, part, 'a second script is named "%s"' % shown(name))
             name = "%s-%d" % (name, count + 1)
         kind = _KINDS.get(part.type, "vendor" if self.vendor else "user")
-        self.scripts.append({"name": name, "kind": kind, "content": part.content, "source": self.name})
+        script = {"name": name, "kind": kind, "content": part.content, "source": self.name}
+        if self.vendor is not None and self.vendor.prefix and kind == "vendor":
+            script["prefix"] = self.vendor.prefix
+        self.scripts.append(script)
 
 
 def _marks_after(value: "Any", mark: "Any", place: "Tuple[str, int, int]") -> "Tuple[Any, ...]":

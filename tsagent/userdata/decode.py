@@ -125,6 +125,8 @@ class Decoder:
             if source.declared is None or source.declared in formats.HANDLED or source.filename:
                 self.reject(source.declared or formats.UNKNOWN, data, source, IGNORED, "empty")
             return
+        if source.declared == formats.DOCUMENTED_TEMPLATE:
+            source.declared = formats.TEMPLATE
         kind = source.declared
         stated = formats.sniff(data)
         if kind in (None, "message/rfc822") and stated is None and formats.is_mime(data):
@@ -264,6 +266,9 @@ class Decoder:
             except mime.MimeError as error:
                 self.reject(here.declared or formats.UNKNOWN, b"", here, FAILED, str(error))
                 return
+            if kind.startswith("text/") and kind not in formats.SCRIPTS:
+                charset = mime.parameters(entity.headers.get("content-type", "")).get("charset", "")
+                content = mime.in_utf8(content, charset)
             if not in_place:
                 here = here.inner(line_offset=0, depth=here.depth)
                 here.file = "%s:%s" % (source.file, entity.filename() or "part-%03d" % (len(self.parts) + 1))

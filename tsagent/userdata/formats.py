@@ -19,6 +19,7 @@ INCLUDE_ONCE = "text/x-include-once-url"
 ARCHIVE = "text/cloud-config-archive"
 JSONP = "text/cloud-config-jsonp"
 TEMPLATE = "text/jinja2"
+DOCUMENTED_TEMPLATE = "text/jinja"  # what cloud-init's documentation calls it
 PART_HANDLER = "text/part-handler"
 GZIP = "application/gzip"
 UNKNOWN = "text/plain"
@@ -30,6 +31,9 @@ SCHEDULED_SCRIPTS: "Dict[str, str]" = {
     "text/x-shellscript-per-instance": "per-instance",
     "text/x-shellscript-per-once": "per-once",
 }
+
+# Kept byte for byte, whatever character set they are in.
+SCRIPTS = (SCRIPT, BOOTHOOK, PART_HANDLER) + tuple(SCHEDULED_SCRIPTS)
 
 # First word of the text -> type. A longer word is tried before its own beginning.
 HEADERS: "List[Tuple[bytes, str]]" = [

@@ -65,6 +65,17 @@ class Entity:
         )
 
 
+def in_utf8(content: bytes, charset: str) -> bytes:
+    """Text of another character set as UTF-8; as it is where the set is not known, or is not kept."""
+    name = charset.strip().lower()
+    if name in ("", "utf-8", "utf8", "us-ascii", "ascii"):
+        return content
+    try:
+        return content.decode(name).encode("utf-8")
+    except (LookupError, UnicodeError, ValueError):
+        return content
+
+
 def parameters(value: str) -> "Dict[str, str]":
     """The parameters after the first ";" of a header."""
     found: "Dict[str, str]" = {}

@@ -10,9 +10,10 @@ from tsagent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict
+    from typing import Any, Dict, List
 
 MAX_OUTPUT = 4 << 20
+_OPERATORS = re.compile(r"\*\*|//|==|!=|>=|<=|[-+*/%~\[\](){}<>=.:|,;]")
 _HEADER = re.compile(rb"\s*##\s*template:\s*jinja[^\n]*\n?", re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ def render(content: bytes, instance_data: "Dict[str, Any]") -> bytes:
         template = environment.from_string(text)
         pieces = []
         size = 0
-        for piece in template.generate(_with_underscores(instance_data)):
+        for piece in template.generate(_names(instance_data)):
             size += len(piece)
             if size > MAX_OUTPUT:
                 raise TemplateError(
@@ -139,15 +140,50 @@ def _line_of(error: BaseException) -> int:
     return line
 
 
+def _names(data: "Dict[str, Any]") -> "Dict[str, Any]":
+    """What templates may name: instance data; the keys of `v1` (and later versions) at the top, too; and
+    with "_" each key that has what jinja takes for operators: `ds.meta_data.local_hostname`.
+    """
+    result = {}
+    encoded = data.get("base64_encoded_keys", data.get("base64-encoded-keys"))
+    if isinstance(encoded, list):
+        data = _without_base64(data, [path for path in encoded if isinstance(path, str)])
+    for key in sorted(key for key in data if re.match(r"v\d+\Z", str(key))):
+        if isinstance(data[key], dict):
+            result.update(data[key])
+    result.update((key, value) for key, value in data.items() if key not in result)
+    named = _with_underscores(result)
+    assert isinstance(named, dict)
+    return named
+
+
+def _without_base64(data: "Dict[str, Any]", paths: "List[str]") -> "Dict[str, Any]":
+    """The values at these paths ("ds/meta_data/blob") as they were before JSON had to hold them."""
+    import binascii
+    import copy
+
+    data = copy.deepcopy(data)
+    for path in paths:
+        holder: "Any" = data
+        steps = path.split("/")
+        for step in steps[:-1]:
+            holder = holder.get(step) if isinstance(holder, dict) else None
+        if isinstance(holder, dict) and isinstance(holder.get(steps[-1]), str):
+            try:
+                holder[steps[-1]] = binascii.a2b_base64(holder[steps[-1]]).decode("utf-8", "replace")
+            except binascii.Error:
+                pass  # not what it says; left as it is
+    return data
+
+
 def _with_underscores(data: "Any", depth: int = 0) -> "Any":
-    """Mappings with each key that has a "-" also under its name with "_", as templates must write it."""
     if depth > 20:
         return data
     if isinstance(data, dict):
         result = {key: _with_underscores(value, depth + 1) for key, value in data.items()}
         for key in data:
-            if isinstance(key, str) and "-" in key:
-                result.setdefault(key.replace("-", "_"), result[key])
+            if isinstance(key, str) and not key.isidentifier():
+                result.setdefault(_OPERATORS.sub("_", key), result[key])
         return result
     if isinstance(data, list):
         return [_with_underscores(item, depth + 1) for item in data]

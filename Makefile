@@ -10,10 +10,10 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test peer-test kill-test bench bench-quick vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
+.PHONY: help demo test peer-test kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 demo:  ## a whole first boot, shown as it happens: simulator, scratch disk, scratch root
 	@$(BOOTSTRAP) demo
@@ -40,6 +40,10 @@ bench:  ## boots beside cloud-init's and without any agent: CPU, memory, time (r
 bench-quick:  ## CPU of a second boot beside that of an import of yaml, without booting
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/benchmarks/second_boot.py $(ARGS)
+
+bench-user-data:  ## CPU of decoding, merging and validating user data beside that of yaml alone
+	@$(BOOTSTRAP) test
+	@$(RUN) tests/benchmarks/user_data.py $(ARGS)
 
 vm-test:  ## boot whole systems with the agent in them (root): ARGS="-m quick" for the short part, "-k clone" for one
 	@$(BOOTSTRAP) boot

@@ -1,8 +1,8 @@
 """Checking a configuration against the schemas of the modules: `validate`, `prune`, `accept`.
 
-`jsonschema` is the authority. A validator generated ahead of time (`fastvalid`), or, for a schema without
-one, a quick look (`quickvalid`) may say "valid" without it; whatever they do not call valid is judged by
-`jsonschema`, key by key.
+`jsonschema` is the authority. A quick look (`quickvalid`) may say "valid" without it, and where that is not
+sure a validator generated ahead of time (`fastvalid`): importing those costs more than looking. Whatever they
+do not call valid is judged by `jsonschema`, key by key.
 """
 
 from tsagent.userdata import pointer as pointers
@@ -40,7 +40,6 @@ def validate(
     `origins` places the problems: `Marks`, the dict of `Settings.origins`, or None. `schemas` are parsed
     schema files; `validators` the generated validators (default: those of this installation).
     """
-    from tsagent.userdata.fastvalid import fast_valid
     from tsagent.userdata.quickvalid import quick_valid
 
     places = _Places(origins)
@@ -60,10 +59,12 @@ def validate(
             if own not in schemas:
                 schemas = [*schemas, own]
         for schema in by_key.get(key) or schemas[-1:]:
-            fast = fast_valid(config, key, schema, validators)
-            if fast is None:
-                fast = quick_valid(value, schema["properties"][key], schema)
-            if fast:
+            right = quick_valid(value, schema["properties"][key], schema)
+            if right is None:
+                from tsagent.userdata.fastvalid import fast_valid
+
+                right = fast_valid(config, key, schema, validators)
+            if right:
                 continue
             from tsagent.userdata.schemaerrors import errors_of_key
 

@@ -25,6 +25,9 @@ class Sink:
     def stage(self, stage: str) -> None:
         """A stage begins."""
 
+    def stage_finished(self, stage: str, state: str) -> None:
+        """A stage has ended: "done" or "failed"."""
+
     def module_started(self, result: "ModuleResult") -> None:
         """A module is about to be planned."""
 
@@ -73,6 +76,10 @@ class Report(Sink):
     def stage(self, stage: str) -> None:
         for sink in self.sinks:
             sink.stage(stage)
+
+    def stage_finished(self, stage: str, state: str) -> None:
+        for sink in self.sinks:
+            sink.stage_finished(stage, state)
 
     def module_started(self, result: "ModuleResult") -> None:
         for sink in self.sinks:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tsagent.engine.results import ModuleResult
     from tsagent.host import Host
     from tsagent.registry.metadata import ModuleInfo
-    from tsagent.report import Report
+    from tsagent.report import Report, Sink
     from tsagent.session.options import Options
     from tsagent.state.snapshot import Snapshot
 
@@ -67,6 +67,7 @@ class _Run:
         self.results: "List[ModuleResult]" = []
         self.failed: "Set[str]" = set()
         self._secrets_of: "Optional[Snapshot]" = None  # whose secrets the report knows
+        self._listeners: "Optional[Sink]" = None  # those that the settings name
         self.over = True  # nothing is left for a later stage, or another process must see to it
 
     def go(self) -> int:
@@ -196,6 +197,7 @@ class _Run:
             elif not self.status.knows(info.name):
                 self.status.module(skipped(info, results.NOTHING, "none of its settings is given"))
         self.status.write()
+        self._listen(stage, bool(due))
         if stage == "local" and any("network" in info.provides for info in due):
             from tsagent.session.cards import wait_for_cards
 
@@ -204,6 +206,18 @@ class _Run:
         state = results.FAILED if self.failed & {info.name for info in due} else results.DONE
         self.status.stage(stage, state, started, clock.monotonic() - started)
         self.status.write()
+        self.report.stage_finished(stage, state)
+
+    def _listen(self, stage: str, due: bool) -> None:
+        """Have those hear of the run that the settings name, from the first stage with something to do."""
+        if self._listeners is None and due and self.session.snapshot is not None:
+            handlers = self.session.snapshot.config.get("reporting")
+            if handlers:
+                from tsagent.report.events import listeners
+
+                self._listeners = listeners(handlers, self.host, self.report)
+                self._listeners.stage(stage)
+                self.report.sinks.append(self._listeners)
 
     def _candidates(self, stage: str) -> "List[ModuleInfo]":
         only = self.options.only

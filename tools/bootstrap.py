@@ -130,6 +130,10 @@ TEST = [
     Need("update-ca-certificates update-ca-trust", "ca-certificates", "ca-certificates", root=True),
     Need("trust", "p11-kit p11-kit-modules", "p11-kit p11-kit-trust", root=True),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
+    Need("puppet", "puppet-agent", "puppet", root=True, units=["puppet.service", "puppet-agent.service"]),
+    Need("ruby", "ruby", "ruby", root=True),
+    Need("ansible-pull", "ansible-core", "ansible-core", root=True),
+    Need("git", "git", "git", root=True),
 ]
 PACKAGE = [
     Need("dpkg-buildpackage", "dpkg-dev", "dpkg-dev"),

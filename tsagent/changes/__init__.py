@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from tsagent.changes.fetched_files import FetchFile
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
+    from tsagent.changes.named_services import KeepService, StopService
     from tsagent.changes.network_service import ReloadNetwork
+    from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
     from tsagent.changes.power_state import PowerState
+    from tsagent.changes.programs import RunInstaller, RunProgram
     from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
     from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
+    from tsagent.changes.web import PostForm
 
 _ROOMS = {
     "accounts": ("AddToGroups", "CreateGroup", "CreateUser"),
@@ -43,14 +47,18 @@ _ROOMS = {
     "fetched_files": ("FetchFile",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "final_message": ("FinalMessage",),
+    "named_services": ("KeepService", "StopService"),
     "network_service": ("ReloadNetwork",),
+    "package_choice": ("InstallByPip", "InstallOneOf"),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
     "power_state": ("PowerState",),
+    "programs": ("RunInstaller", "RunProgram"),
     "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
     "ssh": ("GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
+    "web": ("PostForm",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -71,12 +79,16 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "GenerateHostKey",
     "GrowFileSystem",
     "GrowPartition",
+    "InstallByPip",
     "InstallHostKey",
+    "InstallOneOf",
     "InstallPackages",
+    "KeepService",
     "Later",
     "LockPassword",
     "MakeDirectory",
     "MakeLink",
+    "PostForm",
     "PowerState",
     "Probe",
     "RefreshPackages",
@@ -86,6 +98,8 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RestartIfRequired",
     "RestartUnit",
     "RunInRoot",
+    "RunInstaller",
+    "RunProgram",
     "RunTool",
     "SeedCommand",
     "SeedDevice",
@@ -94,6 +108,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "SetPassword",
     "SetSysctl",
     "ShowOnConsole",
+    "StopService",
     "SwitchTunedProfile",
     "UpgradePackages",
     "UserCommand",

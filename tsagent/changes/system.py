@@ -241,10 +241,12 @@ class Verify(Change):
         patience: float = 0.0,
         needs_live: bool = True,
         payload: "Optional[Dict[str, Any]]" = None,
+        answers: "Optional[Callable[[Host], Dict[str, str]]]" = None,
         reason: str = "",
         requires: "Sequence[Change]" = (),
     ) -> None:
         super().__init__(what, reason, requires)
+        self.answers = answers
         self.look = look
         self.hint = hint
         self.code = code
@@ -257,6 +259,9 @@ class Verify(Change):
 
     def describe(self) -> str:
         return "verify that %s" % self.target
+
+    def attribute(self, host: "Host", name: str) -> str:
+        return self.answers(host)[name] if self.answers is not None else super().attribute(host, name)
 
     def probe(self, host: "Host") -> Probe:
         return self.look(host)

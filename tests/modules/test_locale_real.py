@@ -65,6 +65,7 @@ def test_a_missing_locale_is_generated_and_speaks(debian, tmp_path):
     host = Host(str(debian), runner=Runner("%s:/usr/sbin:/usr/bin:/sbin:/bin" % programs))
     changes, context = plan(host, {"locale": "et_EE.utf8"}, DEBIAN)
     assert [change.type for change in changes] == ["edit_file", "run_tool", "edit_file"]
+    assert changes[1] in changes[2].requires  # LANG names no locale that could not be made
     for change in changes:
         assert change.probe(host).state == DIFFERS
         change.apply(host)

@@ -214,6 +214,14 @@ def test_ntpd_gets_servers_for_pools_where_it_is_too_old_for_them(scratch_root):
     ]
 
 
+def test_what_is_configured_is_installed_first(scratch_root):
+    """A package that finds a configuration keeps it, and would not bring its own."""
+    for settings in ({"servers": ["a"]}, {"servers": ["a"], "config": {"template": "x"}}):
+        changes, _ = plan(Host(str(scratch_root), commands="skip"), settings, EL8)
+        install = changes[0]
+        assert install.type == "install_packages" and install in changes[1].requires
+
+
 @pytest.mark.parametrize(
     "settings, code, words",
     [

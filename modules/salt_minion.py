@@ -54,7 +54,10 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         words = ["salt-call", "--local", "--config-dir", directory, "state.apply"]
         yield RunProgram(words, "apply Salt's states without a master", requires=[install])
     else:
-        yield KeepService([service], files, requires=[install])
+        keep = KeepService([service], files, requires=[install])
+        # Where the package is left to a running system, so is its unit.
+        keep.needs_live = install.needs_live
+        yield keep
 
 
 def _yaml(value: "Any") -> str:

@@ -79,7 +79,10 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     if settings.get("start_service", True):
         known = [path for path in files if isinstance(path, str)]
         defaults = ["/etc/puppet/puppet.conf", "/etc/puppetlabs/puppet/puppet.conf"]
-        yield KeepService(_UNITS, known or (defaults if files else []), requires=[installed])
+        keep = KeepService(_UNITS, known or (defaults if files else []), requires=[installed])
+        # Where the package is left to a running system, so is its unit.
+        keep.needs_live = installs is not None and installs.needs_live
+        yield keep
 
 
 def _path() -> "Dict[str, str]":

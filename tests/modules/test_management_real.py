@@ -415,6 +415,15 @@ def test_puppet_reads_the_settings_that_were_put_into_its_file(host, scratch_roo
     assert output(host).startswith("--- run puppet agent ---\n")
 
 
+def test_puppet_has_its_files_where_they_are_looked_for(host):
+    installed = of_type(plan("puppet", {}, host), "verify")[0]
+    words = ["config", "ssldir", "csr_attributes"]
+    said = subprocess.check_output(["puppet", "config", "print"] + words, stderr=subprocess.DEVNULL)
+    real = dict(line.split(" = ") for line in said.decode("utf-8").splitlines())
+    names = {"config": "conf_file", "ssldir": "ssl_dir", "csr_attributes": "csr_attributes_path"}
+    assert real == {word: installed.attribute(Host("/"), names[word]) for word in words}
+
+
 def test_puppets_own_packages_have_their_files_elsewhere(host, scratch_root):
     (scratch_root / "opt/puppetlabs/bin").mkdir(parents=True)
     (scratch_root / "opt/puppetlabs/bin/puppet").write_text("#!/bin/sh\necho 7.7.0\n", encoding="utf-8")

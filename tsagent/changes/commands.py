@@ -6,7 +6,7 @@ from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.changes.shell_session import Session, item_text
 from tsagent.errors import AgentError
 from tsagent.host.process import CommandFailed
-from tsagent.state.paths import OUTPUT_LOG
+from tsagent.state.paths import ERROR_LOG, OUTPUT_LOG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,19 +45,39 @@ class UserChange(Change):
             env = dict(env, INSTANCE_ID=os.path.basename(host.instance_dir))
         if chroot and not any(host.root.exists(path) for path in _C_UTF8):
             env = dict(env, LC_ALL="C")  # a locale that is not there makes shells complain
-        log = host.root.open(OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        log = host.root.open(OUTPUT_LOG, flags, 0o600)
+        outputs = host.outputs
+        apart = outputs is not None and outputs.apart
+        error = host.root.open(ERROR_LOG, flags, 0o600) if apart else None
+        ends: "List[Callable[[], None]]" = []
         try:
             os.write(log, ("--- %s ---\n" % self.target).encode("utf-8", "replace"))
-            # A file and no pipe: a background child that keeps it open holds nobody up.
-            return host.runner.run(
-                argv,
-                env=env,
-                cwd=directory,
-                output=log,
-                chroot=host.root.root if chroot else None,
-            )
+            printed = os.fstat(error).st_size if error is not None else 0
+            if outputs is not None:
+                ends.append(outputs.follow(OUTPUT_LOG, outputs.output))
+                if apart:
+                    ends.append(outputs.follow(ERROR_LOG, outputs.error))
+            try:
+                # A file and no pipe: a background child that keeps it open holds nobody up.
+                return host.runner.run(
+                    argv,
+                    env=env,
+                    cwd=directory,
+                    output=log,
+                    chroot=host.root.root if chroot else None,
+                    error=error,
+                )
+            finally:
+                for end in ends:
+                    end()
+                if error is not None:
+                    # The log has all of it, whatever becomes of the targets.
+                    os.write(log, host.root.read(ERROR_LOG)[printed:])
         finally:
             os.close(log)
+            if error is not None:
+                os.close(error)
 
     def flush(self, host: "Host") -> None:
         host.flush()

@@ -44,6 +44,8 @@ class FinalMessage(Change):
             os.write(log, data)
         finally:
             os.close(log)
+        if host.outputs is not None:
+            host.outputs.tell(data)
         if host.live:
             try:
                 console = host.root.open("/dev/console", os.O_WRONLY | os.O_NOCTTY | os.O_APPEND)

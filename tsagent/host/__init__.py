@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from tsagent.changes.power_state import LastAct
     from tsagent.facts import Facts
+    from tsagent.host.outputs import Outputs
     from tsagent.web import Web
 
 __all__ = ["Clock", "CommandFailed", "CommandResult", "Host", "Interrupted", "Runner", "Tree"]
@@ -44,6 +45,7 @@ class Host:
         self.runner = runner or Runner()
         self.clock = clock or Clock()
         self.facts: "Optional[Facts]" = None  # set by whoever starts a run
+        self.outputs: "Optional[Outputs]" = None  # where what the user's commands print is copied to
         self.at_end: "List[LastAct]" = []  # what is to be started when the run has ended
         self.instance_dir = "/var/lib/tsagent/instances/pending"  # private to the instance, in the root
         self.proxy: "Any" = None  # the image's, for all that is not link-local

@@ -113,12 +113,13 @@ class Runner:
         output: "Optional[int]" = None,
         killable: bool = True,
         chroot: "Optional[str]" = None,
+        error: "Optional[int]" = None,
     ) -> CommandResult:
         """Run `argv` to its end.
 
         `timeout` is in seconds, None for no limit. Past it a killable command's whole process group
         gets SIGTERM, 10 s later SIGKILL; one that is not killable is left running and reported.
-        `output` is a descriptor to write to instead of keeping the output.
+        `output` is a descriptor to write to instead of keeping the output, `error` one for standard error.
         Raises AgentError `no-such-program`; `Interrupted` when the machine shuts down meanwhile.
         """
         program = self.which(argv[0]) if chroot is None else argv[0]
@@ -128,7 +129,7 @@ class Runner:
         words = [program] + [native(word) for word in argv[1:]]
         started = time.monotonic()
         try:
-            process = start(words, self.environment(env), kept, stdin, cwd, chroot)
+            process = start(words, self.environment(env), kept, stdin, cwd, chroot, error)
             timed_out = self._wait(process, started, timeout, killable)
             status = process.returncode if process.returncode is not None else -SIGALRM
             text = b"" if output is not None else _tail(kept)

@@ -25,8 +25,11 @@ def start(
     stdin: "Optional[bytes]" = None,
     cwd: "Optional[str]" = None,
     chroot: "Optional[str]" = None,
+    error: "Optional[int]" = None,
 ) -> "Process":
     """Start `argv` in a session of its own, its output going to a descriptor, and feed it its input.
+
+    What it writes to standard error goes to the descriptor `error`, or to the same.
 
     Without `stdin` it reads nothing. `cwd` is inside `chroot` where that is given. Raises OSError.
     """
@@ -34,10 +37,10 @@ def start(
     here = chroot is None and (cwd is None or native(cwd) == os.getcwd())
     if here and hasattr(os, "posix_spawn") and len(stdin or b"") <= _PIPE_ROOM:
         try:
-            return _spawn(argv, env, output, stdin)
+            return _spawn(argv, env, output, stdin, error)
         except NotImplementedError:
             pass  # a C library without POSIX_SPAWN_SETSID
-    return _popen(argv, env, output, stdin, cwd, chroot)
+    return _popen(argv, env, output, stdin, cwd, chroot, error)
 
 
 class Spawned:
@@ -56,7 +59,9 @@ class Spawned:
         return self.returncode
 
 
-def _spawn(argv: "List[str]", env: "Dict[str, str]", output: int, stdin: "Optional[bytes]") -> Spawned:
+def _spawn(
+    argv: "List[str]", env: "Dict[str, str]", output: int, stdin: "Optional[bytes]", error: "Optional[int]"
+) -> Spawned:
     if stdin is None:
         source = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     else:
@@ -66,7 +71,7 @@ def _spawn(argv: "List[str]", env: "Dict[str, str]", output: int, stdin: "Option
     try:
         _keep_to_ourselves()
         dup2 = os.POSIX_SPAWN_DUP2  # novermin (`start` asks whether it is there)
-        actions = [(dup2, source, 0), (dup2, output, 1), (dup2, 1, 2)]
+        actions = [(dup2, source, 0), (dup2, output, 1), (dup2, 1 if error is None else error, 2)]
         default = (SIGPIPE, SIGXFSZ)  # which Python ignores
         pid = os.posix_spawn(  # novermin
             argv[0], argv, env, file_actions=actions, setsid=True, setsigdef=default
@@ -97,6 +102,7 @@ def _popen(
     stdin: "Optional[bytes]",
     cwd: "Optional[str]",
     chroot: "Optional[str]",
+    error: "Optional[int]",
 ) -> "subprocess.Popen[bytes]":
     import subprocess
 
@@ -112,7 +118,7 @@ def _popen(
         argv,
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=output,
-        stderr=output,
+        stderr=output if error is None else error,
         cwd=native(cwd) if chroot is None and cwd is not None else None,
         env=env,
         start_new_session=True,

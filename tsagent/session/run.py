@@ -15,7 +15,7 @@ from tsagent.state.store import stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Set
+    from typing import Any, Callable, List, Optional, Set
 
     from tsagent.engine.results import ModuleResult
     from tsagent.host import Host
@@ -202,7 +202,11 @@ class _Run:
             from tsagent.session.cards import wait_for_cards
 
             wait_for_cards(self.host)
-        self._run_modules(stage, due)
+        settings = session.snapshot.config.get("output") if session.snapshot is not None and due else None
+        if settings is None:
+            self._run_modules(stage, due)
+        else:
+            self._run_copying(stage, due, settings)
         state = results.FAILED if self.failed & {info.name for info in due} else results.DONE
         self.status.stage(stage, state, started, clock.monotonic() - started)
         self.status.write()
@@ -245,6 +249,20 @@ class _Run:
         if session.provisional and not session.recognition.adopted:
             self.host.root.mkdir(paths.INSTANCES, 0o700)
             self.host.root.mkdir(paths.PENDING, 0o700)
+
+    def _run_copying(self, stage: str, due: "List[ModuleInfo]", settings: "Any") -> None:
+        """Run them; what the user's commands print goes to where the settings say, too."""
+        from tsagent.host.outputs import Outputs
+
+        self.host.outputs = Outputs(self.host, settings, stage)
+        try:
+            self._run_modules(stage, due)
+        finally:
+            for problem in self.host.outputs.problems:
+                self.status.warning(problem)
+                self.report.message("warning", problem)
+            self.host.outputs.close()
+            self.host.outputs = None
 
     def _run_modules(self, stage: str, due: "List[ModuleInfo]") -> None:
         if not due:

@@ -31,6 +31,7 @@ GATES = RUN + "/gates"  # where the process of a first boot waits for the later 
 
 LOG = "/var/log/tsagent.log"
 OUTPUT_LOG = "/var/log/tsagent-output.log"
+ERROR_LOG = OUTPUT_LOG + ".stderr"  # standard error alone, where `output` sends it elsewhere
 
 
 _SAFE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"

@@ -60,7 +60,11 @@ class Spawned:
 
 
 def _spawn(
-    argv: "List[str]", env: "Dict[str, str]", output: int, stdin: "Optional[bytes]", error: "Optional[int]"
+    argv: "List[str]",
+    env: "Dict[str, str]",
+    output: int,
+    stdin: "Optional[bytes]",
+    error: "Optional[int]" = None,
 ) -> Spawned:
     if stdin is None:
         source = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -102,7 +106,7 @@ def _popen(
     stdin: "Optional[bytes]",
     cwd: "Optional[str]",
     chroot: "Optional[str]",
-    error: "Optional[int]",
+    error: "Optional[int]" = None,
 ) -> "subprocess.Popen[bytes]":
     import subprocess
 

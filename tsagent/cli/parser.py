@@ -73,7 +73,7 @@ def _command(commands: "Any", name: str, room: str, words: str) -> "_Parser":
     return parser
 
 
-def _format(parser: "_Parser", choices: "Tuple[str, ...]" = _TEXT_JSON) -> None:
+def _format(parser: "Any", choices: "Tuple[str, ...]" = _TEXT_JSON) -> None:
     parser.add_argument("--format", choices=choices, default="text", help="how to print (default: text)")
 
 
@@ -162,7 +162,10 @@ def _add_explain(commands: "Any") -> None:
 def _add_validate(commands: "Any") -> None:
     parser = _command(commands, "validate", "validate", "check user data; needs no root and no cloud")
     parser.add_argument("files", nargs="+", metavar="FILE")
-    _format(parser)
+    parser.add_argument("--instance-data", metavar="FILE", help="JSON for templates")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--annotate", action="store_true", help="the files' text with the problems in place")
+    _format(form)
 
 
 def _add_user_data(commands: "Any") -> None:

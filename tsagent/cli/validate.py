@@ -8,13 +8,15 @@ if TYPE_CHECKING:
 
 
 def main(values: "argparse.Namespace") -> int:
-    """Print the problems, one a line; 1 when one of them is an error."""
+    """Print the problems, one a line or in the file's text; 1 when one of them is an error."""
     from tsagent.host import Host
     from tsagent.registry.discovery import discover, load_schemas
     from tsagent.userdata.command import validate_files
 
     host = Host("/")
     schemas = load_schemas(host, discover(host.root, use_cache=False).modules)
-    text, code = validate_files(values.files, schemas, values.format)
+    text, code = validate_files(
+        values.files, schemas, values.format, annotate=values.annotate, instance_data=values.instance_data
+    )
     sys.stdout.write(text)
     return code

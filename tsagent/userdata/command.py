@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tsagent.userdata.parts import Part
 
 MAX_FILE = 32 << 20
+MAX_TEMPLATE_LINES = 5000
 VALIDATE_SCHEMA = "tsagent.validate/1"
 SHOW_SCHEMA = "tsagent.user-data/1"
 
@@ -23,45 +24,79 @@ def validate_files(
     files: "List[str]",
     schemas: "List[Dict[str, Any]]",
     format: str = "text",  # noqa: A002 (the option's name)
+    annotate: bool = False,
+    instance_data: "Optional[str]" = None,
 ) -> "Tuple[str, int]":
     """(what to print, exit code) for `tsagent validate FILE...`: 1 when there is an error.
 
     Text is `FILE:LINE:COLUMN: (error or warning): path: message`, one a line, by file and line; `format`
-    "json" gives the same as one object. `schemas` are the parsed schema files of the modules.
+    "json" gives the same as one object; `annotate` gives the files themselves with the problems in place.
+    `schemas` are the parsed schema files of the modules, `instance_data` the path of JSON for templates.
     """
     problems: "List[Problem]" = []
     reports: "List[Dict[str, Any]]" = []
+    sections: "List[str]" = []
+    instance = _instance(instance_data) if instance_data is not None else None
     for file in files:
-        found, parts = check_file(file, schemas)
+        data, found, parts = _checked(file, schemas, instance)
         problems.extend(found)
         failed = len(errors_of(found))
-        reports.append({"file": file, "errors": failed, "warnings": len(found) - failed, "parts": parts})
+        listed = [part.as_data() for part in parts]
+        reports.append({"file": file, "errors": failed, "warnings": len(found) - failed, "parts": listed})
+        if annotate:
+            from tsagent.userdata.annotate import annotated
+
+            sections.append(annotated(file, data, found, parts))
     problems.sort(key=Problem.sort_key)
     code = 1 if errors_of(problems) else 0
+    if annotate:
+        return "\n".join(sections), code
     if format == "json":
         import json
 
-        data = {
+        report = {
             "schema": VALIDATE_SCHEMA,
             "files": reports,
             "problems": [problem.as_data() for problem in problems],
         }
-        return json.dumps(data, indent=2) + "\n", code
+        return json.dumps(report, indent=2) + "\n", code
     return "".join("%s\n" % problem for problem in problems), code
 
 
 def check_file(file: str, schemas: "List[Dict[str, Any]]") -> "Tuple[List[Problem], List[Dict[str, Any]]]":
     """(the problems of one file, what its parts are); "-" is standard input."""
-    from tsagent.userdata.decode import decode
+    _, problems, parts = _checked(file, schemas, None)
+    return problems, [part.as_data() for part in parts]
 
+
+def _checked(
+    file: str, schemas: "List[Dict[str, Any]]", instance: "Optional[Dict[str, Any]]"
+) -> "Tuple[bytes, List[Problem], List[Part]]":
+    """(the bytes of a file, its problems, its parts)."""
     try:
         data = _read(file)
     except OSError as error:
         message = "cannot be read: %s" % (error.strerror or type(error).__name__)
-        return [Problem(ERROR, "", message, file, 1, 1, "file")], []
+        return b"", [Problem(ERROR, "", message, file, 1, 1, "file")], []
     except AgentError as error:
-        return [Problem(ERROR, "", error.message, file, 1, 1, "file")], []
-    decoded = decode(data, file)
+        return b"", [Problem(ERROR, "", error.message, file, 1, 1, "file")], []
+    problems, parts = check(data, file, schemas, instance)
+    return data, problems, parts
+
+
+def check(
+    data: bytes,
+    file: str,
+    schemas: "List[Dict[str, Any]]",
+    instance: "Optional[Dict[str, Any]]" = None,
+) -> "Tuple[List[Problem], List[Part]]":
+    """(the problems of user data, its parts); `file` is the name shown.
+
+    `instance` is for templates: without it an invented one has cloud-init's documented names.
+    """
+    from tsagent.userdata.decode import decode
+
+    decoded = decode(data, file, instance_data=instance if instance is not None else _invented())
     problems = decoded.problems
     for problem in problems:
         # A boot goes on without it; who asks whether the file is right must hear that it is not.
@@ -73,12 +108,42 @@ def check_file(file: str, schemas: "List[Dict[str, Any]]") -> "Tuple[List[Proble
         problems.append(Problem(WARNING, "", message, file, line, 1, "crlf"))
     for part in decoded.parts:
         if part.type in (formats.CLOUD_CONFIG, formats.UNKNOWN) and part.content:
-            problems.extend(_check_config(part, schemas))
+            found = _check_config(part, schemas)
+            if part.file == file and formats.sniff(data) == formats.TEMPLATE:
+                _as_in_template(found, data, part)
+            problems.extend(found)
         elif part.status == OK and part.type == formats.JSONP:
             problems.append(_note(part, "a JSON patch: what it changes is not checked"))
         elif part.status == OK:
             problems.append(_note(part, "a script: only cloud-config is checked"))
-    return problems, [part.as_data() for part in decoded.parts]
+    return problems, decoded.parts
+
+
+def _as_in_template(problems: "List[Problem]", data: bytes, part: "Part") -> None:
+    """Put problems of a rendered template at the lines of the template that they came from."""
+    import difflib
+
+    before, after = data.split(b"\n"), part.content.split(b"\n")
+    if not problems or before == after or len(before) + len(after) > MAX_TEMPLATE_LINES:
+        return
+    lines: "Dict[int, int]" = {}
+    for _, start, end, first, last in difflib.SequenceMatcher(None, before, after, False).get_opcodes():
+        for number in range(first, last):
+            lines[number + 1] = min(start + number - first, max(start, end - 1)) + 1
+    for problem in problems:
+        problem.line = lines.get(problem.line - part.line_offset, problem.line)
+
+
+def _invented() -> "Dict[str, Any]":
+    """Instance data of no instance, with the names that cloud-init documents."""
+    words = (
+        "availability_zone cloud_id cloud_name distro distro_release distro_version instance_id "
+        "kernel_release local_hostname machine platform python_version region subplatform variant"
+    )
+    version1: "Dict[str, Any]" = {word: word.replace("_", "-") for word in words.split()}
+    version1.update(public_ssh_keys=[], system_platform="linux")
+    meta = {"instance_id": "instance-id", "local_hostname": "local-hostname", "hostname": "local-hostname"}
+    return {"v1": version1, "ds": {"meta_data": meta}}
 
 
 def _check_config(part: "Part", schemas: "List[Dict[str, Any]]") -> "List[Problem]":

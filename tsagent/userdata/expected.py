@@ -110,16 +110,21 @@ def expected(schema: "Any", root: "Dict[str, Any]", depth: int = 0) -> str:
 
 def _typed(word: str, schema: "Dict[str, Any]", root: "Dict[str, Any]", depth: int) -> str:
     if word == "array" and depth < 2:
-        items = resolve(schema.get("items"), root)
-        kinds = types_of(items)
-        if not kinds:
-            for choice in ("oneOf", "anyOf"):
-                for branch in items.get(choice) or []:
-                    kinds += types_of(resolve(branch, root))
-        kinds = [kind for kind in dict.fromkeys(kinds) if kind != "null"]
+        kinds = [kind for kind in dict.fromkeys(_kinds(schema.get("items"), root, 0)) if kind != "null"]
         if kinds:
             return "a list of " + either(_PLURALS.get(kind, kind) for kind in kinds)
     return TYPES.get(word, word)
+
+
+def _kinds(schema: "Any", root: "Dict[str, Any]", depth: int) -> "List[str]":
+    """The types that a schema takes, its alternatives' too."""
+    schema = resolve(schema, root)
+    kinds = types_of(schema)
+    if not kinds and depth < 4:
+        for word in ("oneOf", "anyOf"):
+            for branch in schema.get(word) or ():
+                kinds += _kinds(branch, root, depth + 1)
+    return kinds
 
 
 def allowed(values: "List[Any]") -> str:

@@ -47,6 +47,19 @@ PACKAGES = [
 ]
 
 
+GROUPS = """\
+<comps>
+  <group>
+    <id>workshop</id><name>Work Shop</name><default>true</default><uservisible>true</uservisible>
+    <packagelist>
+      <packagereq type="mandatory">tool</packagereq><packagereq type="default">plain</packagereq>
+      <packagereq type="optional">large</packagereq>
+    </packagelist>
+  </group>
+</comps>
+"""
+
+
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A repository of the packages above, as a directory."""
@@ -57,7 +70,8 @@ def repository(tmp_path_factory):
         macros = ["_topdir %s/build" % top, "_rpmdir %s/rpms" % top, "__os_install_post %{nil}"]
         build = ["rpmbuild", "-bb", "--quiet"] + ["--define=" + macro for macro in macros]
         subprocess.check_output(build + [str(spec)], stderr=subprocess.STDOUT)
-    subprocess.check_call(["createrepo_c", "--quiet", str(top / "rpms")])
+    (top / "groups.xml").write_text(GROUPS, encoding="utf-8")
+    subprocess.check_call(["createrepo_c", "--quiet", "-g", str(top / "groups.xml"), str(top / "rpms")])
     return top / "rpms"
 
 
@@ -115,6 +129,16 @@ def test_an_unknown_name_does_not_lose_the_others(host, root):
     assert "broken (" in caught.value.message and "tool" not in caught.value.message
     assert sorted(rpm(root, "-qa", "--qf", "%{NAME} ")) == ["plain", "tool"]
     assert change.probe(host).detail == "missing: no-such-package, broken"
+
+
+def test_a_group_and_patterns_beside_what_is_not_there(host, root):
+    change = InstallPackages(["@workshop", "@no-such-group", "greet*"])
+    assert change.probe(host).state == UNKNOWN
+    with pytest.raises(AgentError) as caught:
+        change.apply(host)
+    why = "not installed: @no-such-group (Module or Group 'no-such-group' is not available.)"
+    assert caught.value.message == why
+    assert sorted(rpm(root, "-qa", "--qf", "%{NAME} ")) == ["plain", "tool"]
 
 
 def test_what_a_probe_understands(host):

@@ -40,7 +40,8 @@ _APT = [
 ]
 _DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
 _TEMPORARY = re.compile(r".;([0-9a-f]{8})\Z")
-_ERROR_MARKS = ("error:", "e: ", "no match for argument", "no package ")
+_ERROR_MARKS = ("error:", "e: ", "no match for argument", "no package ", "module or group ")
+_SAYS_NOTHING = ("error: nothing to do", "error: nothing to do.")  # what is wrong stands before it
 
 
 class PackageManager:
@@ -273,7 +274,7 @@ def why(result: "CommandResult") -> str:
     """The line of a package manager's output that says what went wrong."""
     lines = [line.strip() for line in result.text.splitlines()]
     for line in reversed(lines):
-        if line.lower().startswith(_ERROR_MARKS):
+        if line.lower().startswith(_ERROR_MARKS) and line.lower() not in _SAYS_NOTHING:
             return line[:300]
     return result.last_line()
 

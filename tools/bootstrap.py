@@ -125,6 +125,7 @@ TEST = [
     Need("openssl", "openssl", "openssl"),
     Need("xkbcli", "libxkbcommon-tools", "libxkbcommon-utils"),
     Need("chronyd", "chrony", "chrony", units=["chrony.service", "chronyd.service"]),
+    Need("wg-quick", "wireguard-tools", "wireguard-tools", root=True),
     Need("rsyslogd", "rsyslog", "rsyslog", units=["rsyslog.service"]),
     Need("locale-gen localedef", "locales", "glibc-common"),
     Need("update-ca-certificates update-ca-trust", "ca-certificates", "ca-certificates", root=True),

@@ -100,7 +100,15 @@ class Session:
     def _publish(self) -> None:
         if not self.readonly:
             assert self.snapshot is not None and self.instance_id is not None
-            publish(self.host.root, self.snapshot, self.instance_id)
+            publish(self.host.root, self.snapshot, self.instance_id, self._image())
+
+    def _image(self) -> "Dict[str, Any]":
+        """The image's own settings, as top-level keys."""
+        if not self.config.defaults and self.config.network is None:
+            return {}
+        from tsagent.session.settings import layer_of_defaults
+
+        return layer_of_defaults(self.config, self.modules)[0]
 
     def _establish(self, network: bool = False) -> None:
         """Take up the snapshot of a known instance, or freeze that of a new one; `network`: which may be
@@ -151,7 +159,9 @@ class Session:
             source.user_data = _read_user_data(self.options.user_data)
         assert self.instance_id is not None
         includes = Includes(self.host, self.instance_id, network, keep=not self.readonly)
-        settings, warnings = make_settings(self.config, self.modules, self.schemas(), source, includes.get)
+        settings, warnings = make_settings(
+            self.config, self.modules, self.schemas(), source, self.host.root, includes.get
+        )
         snapshot = Snapshot(source.to_json(), settings, warnings, includes.waiting)
         if not self.readonly:
             write_snapshot(self.host.root, self.instance_id, snapshot, source)

@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Tuple
 
+    from tsagent.host import Tree
     from tsagent.registry.metadata import ModuleInfo
     from tsagent.sources.data import SourceData
     from tsagent.state.config import Config
@@ -43,19 +44,23 @@ def make_settings(
     modules: "Dict[str, ModuleInfo]",
     schemas: "List[Dict[str, Any]]",
     source: "SourceData",
+    tree: "Tree",
     fetch: "Optional[Fetch]" = None,
 ) -> "Tuple[Settings, List[str]]":
     """The settings of a new instance, and what was wrong with what it was told; `fetch` gets its includes."""
+    from tsagent.state.instance_data import instance_data
     from tsagent.userdata.assemble import assemble
     from tsagent.userdata.validation import accept
 
     defaults, problems = layer_of_defaults(config, modules)
+    # Templates may name our own names as well, and what they say is the instance's, however secret.
+    names = dict(source.metadata, **instance_data(source.__dict__, tree, defaults))
     settings = assemble(
         source.user_data,
         vendor_data=source.vendor_data,
         vendor_data2=source.vendor_data2,
         defaults=defaults,
-        instance_data=instance_data(source),
+        instance_data=names,
         allow_part_handlers=config.allow_part_handlers,
         fetch=fetch,
     )
@@ -63,19 +68,3 @@ def make_settings(
     settings.config, found = accept(settings.config, settings.marks or origins, schemas)
     warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in found]
     return settings, warnings
-
-
-def instance_data(source: "SourceData") -> "Dict[str, Any]":
-    """What templates may name: cloud-init's `v1` and `ds` beside our own names."""
-    meta = source.metadata
-    version1 = {
-        "cloud_name": "tencentcloud",
-        "platform": source.source,
-        "instance_id": source.instance_id,
-        "local_hostname": meta.get("hostname"),
-        "region": meta.get("region"),
-        "availability_zone": meta.get("zone"),
-        "public_ssh_keys": meta.get("public_keys", []),
-    }
-    raw = source.sensitive.get("meta_data", meta)
-    return dict(meta, v1=version1, ds={"meta_data": raw})

@@ -82,16 +82,26 @@ def write_snapshot(tree: "Tree", instance_id: str, snapshot: Snapshot, source: "
     write_json(tree, directory + "/snapshot.json", frozen)
 
 
-def publish(tree: "Tree", snapshot: Snapshot, instance_id: str) -> None:
-    """Write instance.json (public) and instance-sensitive.json (all) under /run/tsagent."""
+def publish(
+    tree: "Tree", snapshot: Snapshot, instance_id: str, image: "Optional[Dict[str, Any]]" = None
+) -> None:
+    """Write instance.json (public) and instance-sensitive.json (all) under /run/tsagent.
+
+    `image` are the image's own settings.
+    """
+    from tsagent.state.instance_data import instance_data
+
+    source = snapshot.source
     head = {
         "schema": "tsagent.instance/1",
         "instance_id": instance_id,
-        "source": snapshot.source["source"],
-        "origin": snapshot.source["origin"],
+        "source": source["source"],
+        "origin": source["origin"],
+        "metadata": snapshot.metadata,
     }
-    public = dict(head, metadata=snapshot.metadata)
+    public = dict(instance_data(source, tree, image, private=False), **head)
     write_json(tree, paths.INSTANCE, public, 0o644, sync=False)
     settings = loads(snapshot.settings.to_json())  # bytes in the form JSON can hold
-    everything = dict(public, sensitive=snapshot.source.get("sensitive", {}), config=settings["config"])
+    everything = dict(instance_data(source, tree, image), **head)
+    everything.update(sensitive=source.get("sensitive", {}), config=settings["config"])
     write_json(tree, paths.INSTANCE_SENSITIVE, everything, 0o600, sync=False)

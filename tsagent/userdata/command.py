@@ -251,6 +251,9 @@ def _instance(file: str) -> "Dict[str, Any]":
         data = None
     if not isinstance(data, dict):
         raise AgentError("%s: instance data is a JSON object" % shown(file, 200), "instance-data")
+    metadata = data.get("metadata")
+    if str(data.get("schema", "")).startswith("tsagent.instance/") and isinstance(metadata, dict):
+        return dict(metadata, **data)  # as templates see it at a boot
     return data
 
 

@@ -71,6 +71,7 @@ def webhook(receiver, **more):
 
 def test_a_receiver_hears_of_each_stage_and_module(agent, receiver):
     told = dict(webhook(receiver), runcmd=["exit 3"], hostname="web1")
+    told["reporting"]["elsewhere"] = {"type": "hyperv"}  # of which its module warns
     agent.tell(told)
     began = time.time()
     assert agent.run().returncode == 1
@@ -87,6 +88,8 @@ def test_a_receiver_hears_of_each_stage_and_module(agent, receiver):
         ("start", "init-network", None),
         ("start", "init-network/config-hostname", None),
         ("finish", "init-network/config-hostname", "SUCCESS"),
+        ("finish", "init-network/config-reporting", "WARN"),
+        ("finish", "init-network", "WARN"),
         ("finish", "modules-final/config-commands", "FAIL"),
     ):
         assert one in heard

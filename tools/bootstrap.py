@@ -117,6 +117,8 @@ TEST = [
     Need("createrepo_c", "createrepo-c", "createrepo_c"),
     Need("rpmbuild", "rpm", "rpm-build"),
     Need("visudo", "sudo", "sudo"),
+    Need("doas", "opendoas", "opendoas"),
+    Need("ssh-import-id", "ssh-import-id", "ssh-import-id"),
     Need("sshd", "openssh-server", "openssh-server", units=["ssh.service", "sshd.service"]),
     Need("systemctl", "systemd", "systemd", root=True),
     Need("tuned-adm", "tuned", "tuned", root=True, units=["tuned.service"]),

@@ -7,7 +7,7 @@ is not whole. An account that exists keeps what it has; it only gets what is ask
 from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
 from tsagent.changes.authorized_keys import AuthorizedKeys
 from tsagent.changes.base import Later
-from tsagent.changes.credentials import LockPassword, WriteSudoers
+from tsagent.changes.credentials import LockPassword, UnlockPassword
 from tsagent.changes.files import EditFile, WriteFile
 from tsagent.changes.ssh import ReloadSshServer
 from tsagent.changes.ssh_text import (
@@ -19,13 +19,14 @@ from tsagent.changes.ssh_text import (
     with_options,
 )
 from tsagent.errors import AgentError
+from tsagent.people import default_user, good_name, groups, people, switch, words
 
 from .passwords import passwords
-from .people import default_user, good_name, groups, people, switch, words
+from .privileges import doas_rules, sudo_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Optional, Union
+    from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
     from tsagent.changes.base import Change
     from tsagent.registry.context import Context
@@ -44,31 +45,36 @@ _REDIRECT = (
 
 def plan(context: "Context") -> "Iterator[Change]":
     """Plan groups, then each user, then what crosses users: sudo, root's login, sshd."""
-    default = default_user(context)
-    asked = people(context, default)
+    default = default_user(context.settings)
+    asked = people(context.settings, default, context.warn)
+    members = groups(context.settings, context.warn)
     name = context.choose(
         "default_user",
-        default.get("name", "root"),
+        default["name"],
         "user: in the user data" if context.settings.get("user") else "the image's configuration",
     )
-    for group, _ in groups(context):
+    for group, _ in members:
         yield CreateGroup(group, reason="groups:")
     accounts: "Dict[str, CreateUser]" = {}
     for person in asked:
-        accounts[person["name"]] = _account(person)
+        accounts[person["name"]] = _account(context, person)
         yield from _person(context, person, accounts[person["name"]])
-    yield from _members(context, accounts)
-    yield from _access(context, asked, accounts, default)
-    yield from passwords(context, name, accounts, asked)
-    rules = _sudo_rules(context, asked)
-    if rules:
-        yield WriteSudoers(rules, reason="sudo: of users", requires=list(accounts.values()))
+    yield from _members(context, members, accounts)
+    inside: "List[AuthorizedKeys]" = []
+    yield from _access(context, asked, accounts, default, inside)
+    given = passwords(context, name, accounts, asked)
+    yield from _locks(context, asked, accounts, {change.user for change in given}, inside)
+    yield from given
+    yield from sudo_rules(context, asked, accounts)
+    yield from doas_rules(context, asked, accounts)
     yield from _password_login(context)
 
 
-def _account(person: "Dict[str, Any]") -> CreateUser:
+def _account(context: "Context", person: "Dict[str, Any]") -> CreateUser:
     group = str(person["primary_group"]) if person.get("primary_group") else None
     uid = person.get("uid")
+    if uid is not None and not str(uid).isdigit():
+        context.warn("users: %s: uid is not a number; the next free one is taken" % person["name"])
     return CreateUser(
         person["name"],
         uid=int(uid) if uid is not None and str(uid).isdigit() else None,
@@ -90,12 +96,6 @@ def _account(person: "Dict[str, Any]") -> CreateUser:
 def _person(context: "Context", person: "Dict[str, Any]", account: CreateUser) -> "Iterator[Change]":
     """The account of one user and its groups. Keys and passwords come later."""
     name = person["name"]
-    for field, why in (
-        ("doas", "this system has no doas"),
-        ("ssh_import_id", "keys are not fetched from elsewhere; give them under ssh_authorized_keys"),
-    ):
-        if person.get(field):
-            context.warn("users: %s: %s is left out: %s" % (name, field, why))
     wanted = []
     for group in words(person.get("groups")):
         if good_name(group):
@@ -114,10 +114,12 @@ def _person(context: "Context", person: "Dict[str, Any]", account: CreateUser) -
         yield AddToGroups(name, wanted, reason="groups of %s" % name, requires=[account])
 
 
-def _members(context: "Context", accounts: "Dict[str, CreateUser]") -> "Iterator[Change]":
+def _members(
+    context: "Context", asked: "List[Tuple[str, List[str]]]", accounts: "Dict[str, CreateUser]"
+) -> "Iterator[Change]":
     """The members that groups: names."""
     present = _names(context, "/etc/passwd")
-    for group, members in groups(context):
+    for group, members in asked:
         for member in members:
             if member in accounts or member in present:
                 needs = [accounts[member]] if member in accounts else []
@@ -131,8 +133,12 @@ def _access(
     asked: "List[Dict[str, Any]]",
     accounts: "Dict[str, CreateUser]",
     default: "Dict[str, Any]",
+    inside: "List[AuthorizedKeys]",
 ) -> "Iterator[Change]":
-    """Keys: each user's own; the instance's for the default user and root; locks that no key depends on."""
+    """Keys: each user's own, and the instance's for the default user and root.
+
+    `inside` is given the changes that let in somebody beside root.
+    """
     settings = context.settings
     # The user data's own first, then those of the metadata.
     cloud = _lines(settings.get("ssh_authorized_keys"))
@@ -140,13 +146,18 @@ def _access(
         cloud += _lines(context.instance.get("public_keys"))
     cloud = _keys(context, "the instance", cloud)
     chosen = [person["name"] for person in asked if person.get("default")]
-    inside: "List[AuthorizedKeys]" = []
     root_keys: "List[str]" = []
     for person in asked:
         name = person["name"]
         own = _keys(context, name, _lines(person.get("ssh_authorized_keys")))
         if person.get("ssh_redirect_user"):
-            if not own and cloud and name != "root" and chosen:
+            if own:
+                context.warn(
+                    "users: %s: ssh_authorized_keys is left out: ssh_redirect_user lets nobody in" % name
+                )
+            if name == "root" or not chosen or chosen[0] == name:
+                context.warn("users: %s: ssh_redirect_user is left out: there is nobody to send to" % name)
+            elif cloud:
                 lines = _disabled(cloud, _REDIRECT, chosen[0], name)
                 yield _authorize(context, accounts[name], lines, True, "ssh_redirect_user")
             continue
@@ -160,7 +171,7 @@ def _access(
             yield change
     root = accounts.get("root") or CreateUser("root")
     wants = settings.get("disable_root")
-    disable = bool(wants) if wants is not None else default.get("name", "root") != "root"
+    disable = bool(wants) if wants is not None else default["name"] != "root"
     if disable and not inside:
         disable = False
         if wants:
@@ -177,15 +188,28 @@ def _access(
     let_in = root_keys if disable else root_keys + cloud
     if let_in:
         yield _authorize(context, root, let_in, False, "keys of root")
+
+
+def _locks(
+    context: "Context",
+    asked: "List[Dict[str, Any]]",
+    accounts: "Dict[str, CreateUser]",
+    given: "Set[str]",
+    inside: "List[AuthorizedKeys]",
+) -> "Iterator[Change]":
+    """lock_passwd, for those who are given no password here: one that the image gave is put out of use."""
     for person in asked:
-        has_password = person.get("passwd") or person.get("hashed_passwd") or person.get("plain_text_passwd")
-        if person.get("lock_passwd") is True and not has_password:
-            if person["name"] != "root":
-                yield LockPassword(person["name"], "lock_passwd", [accounts[person["name"]]])
-            elif inside:
-                yield LockPassword("root", "lock_passwd", inside)
-            else:
-                context.warn("users: root: lock_passwd is left out: no other user has a key")
+        name, wanted = person["name"], person.get("lock_passwd")
+        if name in given:
+            continue
+        if wanted is False:
+            yield UnlockPassword(name, "lock_passwd", [accounts[name]])
+        elif name != "root":
+            yield LockPassword(name, "lock_passwd", [accounts[name]])
+        elif wanted and inside:
+            yield LockPassword("root", "lock_passwd", inside)
+        elif wanted:
+            context.warn("users: root: lock_passwd is left out: no other user has a key")
 
 
 def _authorize(
@@ -225,21 +249,6 @@ def _disabled(keys: "List[str]", options: str, user: str, instead: str) -> "List
     options = options.replace("$USER", user).replace("$DISABLE_USER", instead)
     lines = [with_options(key, options) for key in keys]
     return [line for line in dict.fromkeys(lines) if line is not None]
-
-
-def _sudo_rules(context: "Context", asked: "List[Dict[str, Any]]") -> "List[str]":
-    rules = []
-    for person in asked:
-        value = person.get("sudo")
-        items = value if isinstance(value, list) else [value]
-        for rule in items:
-            if not isinstance(rule, str) or not rule.strip():
-                continue
-            if "\n" in rule.strip() or rule.strip().endswith("\\"):
-                context.warn("users: %s: a sudo rule is more than one line; left out" % person["name"])
-                continue
-            rules.append("%s %s" % (person["name"], rule.strip()))
-    return rules
 
 
 def _password_login(context: "Context") -> "Iterator[Change]":

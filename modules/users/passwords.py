@@ -4,8 +4,7 @@ import re
 
 from tsagent.changes.credentials import SetPassword
 from tsagent.errors import AgentError
-
-from .people import good_name
+from tsagent.people import good_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,14 +21,14 @@ _RANDOM = ("R", "RANDOM")
 
 def passwords(
     context: "Context", default: str, accounts: "Dict[str, CreateUser]", asked: "List[Dict[str, Any]]"
-) -> "Iterator[SetPassword]":
+) -> "List[SetPassword]":
     """One change a user: chpasswd wins over password:, that over the user's own, that over the metadata's."""
     chosen: "Dict[str, Dict[str, Any]]" = {}
     given = context.sensitive.get("password")
     if isinstance(given, str) and given:
         chosen[default] = dict(_typed(given), why="the password chosen with the instance")
     for person in asked:
-        own = _own(person)
+        own = _own(context, person)
         if own:
             chosen[person["name"]] = dict(own, why="users:")
     section = context.settings.get("chpasswd")
@@ -37,15 +36,14 @@ def passwords(
     expire = section.get("expire", True) is not False
     listed = list(_listed(context, section))
     password = context.settings.get("password")
-    if isinstance(password, str) and password and not section.get("list"):
+    if isinstance(password, str) and password and (section.get("list") or section.get("users")):
+        context.warn("password: is left out, because chpasswd: says who gets which password")
+    elif isinstance(password, str) and password:
         chosen[default] = dict(_typed(password), why="password:", expire=expire)
     for name, fields in listed:
-        # A hash was made beforehand by somebody who knows the password: it does not expire.
-        chosen[name] = dict(fields, why="chpasswd:", expire=expire and "hashed" not in fields)
-    for name, fields in chosen.items():
-        change = _change(context, name, fields, accounts)
-        if change is not None:
-            yield change
+        chosen[name] = dict(fields, why="chpasswd:", expire=expire)
+    changes = [_change(context, name, fields, accounts) for name, fields in chosen.items()]
+    return [change for change in changes if change is not None]
 
 
 def _change(
@@ -62,8 +60,13 @@ def _change(
         return None
 
 
-def _own(person: "Dict[str, Any]") -> "Optional[Dict[str, Any]]":
+def _own(context: "Context", person: "Dict[str, Any]") -> "Optional[Dict[str, Any]]":
     """The password a user's entry gives. It is locked unless lock_passwd is false, and root's never is."""
+    for field in ("hashed_passwd", "plain_text_passwd", "passwd"):
+        if person.get(field) == "":
+            context.warn(
+                "users: %s: %s is empty; nobody is let in without a password" % (person["name"], field)
+            )
     locked = person.get("lock_passwd", True) is not False and person["name"] != "root"
     if person.get("hashed_passwd"):
         return {"hashed": str(person["hashed_passwd"]), "locked": locked}

@@ -10,7 +10,15 @@ import pytest
 from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
 from tsagent.changes.authorized_keys import AuthorizedKeys
 from tsagent.changes.base import CONVERGED, DIFFERS, Later
-from tsagent.changes.credentials import SUDOERS, LockPassword, SetPassword, WriteSudoers
+from tsagent.changes.credentials import (
+    DOAS,
+    SUDOERS,
+    LockPassword,
+    SetPassword,
+    UnlockPassword,
+    WriteDoasRules,
+    WriteSudoers,
+)
 from tsagent.errors import AgentError
 from tsagent.host import Host
 from tsagent.host.account_files import clear_dead_locks, leftovers
@@ -159,8 +167,11 @@ def test_groups_are_joined_and_not_left(host):
     for group in ("red", "blue", "wheel"):
         assert entry(host, "/etc/group", group)[3] == "dave"
         assert entry(host, "/etc/gshadow", group)[3] == "dave"
-    with pytest.raises(AgentError):
-        AddToGroups("dave", ["nowhere"]).apply(host)
+    CreateGroup("green").apply(host)
+    with pytest.raises(AgentError) as caught:
+        AddToGroups("dave", ["nowhere", "green"]).apply(host)
+    assert (caught.value.code, caught.value.message) == ("no-such-group", "there is no group nowhere")
+    assert entry(host, "/etc/group", "green")[3] == "dave"
 
 
 def test_a_password_is_hashed_set_and_known_again(host):
@@ -194,6 +205,24 @@ def test_a_password_is_locked_by_itself(host):
     change.apply(host)
     assert entry(host, "/etc/shadow", "frank")[1].startswith("!$6$")
     assert change.probe(host).state == CONVERGED
+
+
+@pytest.mark.parametrize("marks", ["!", "!!"])
+def test_a_password_is_unlocked_where_there_is_one(host, scratch_root, marks):
+    CreateUser("olga").apply(host)
+    change = UnlockPassword("olga")
+    assert change.probe(host).detail == "it has no password"
+    hashed = hash_password("open")
+    SetPassword("olga", hashed=hashed).apply(host)
+    assert change.probe(host).state == CONVERGED
+    shadow = scratch_root / "etc/shadow"
+    shadow.write_text(shadow.read_text(encoding="utf-8").replace("olga:$", "olga:%s$" % marks))
+    assert change.probe(host).state == DIFFERS
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    assert entry(host, "/etc/shadow", "olga")[1] == hashed
+    with pytest.raises(AgentError):
+        UnlockPassword("ghost").apply(host)
 
 
 def test_a_password_of_nobody_is_an_error_without_the_password(host):
@@ -260,7 +289,44 @@ def test_sudo_rules_are_checked_by_visudo(host):
         WriteSudoers(["alice ALL=(ALL NOPASSWD:ALL"]).apply(host)
     assert caught.value.code == "bad-sudo-rule"
     assert host.root.read(SUDOERS) == before
+    mixed = ["bob ALL=(ALL NOPASSWD:ALL", "carol ALL=(ALL) ALL", "dave nonsense("]
+    with pytest.raises(AgentError) as caught:
+        WriteSudoers(mixed).apply(host)
+    assert "the sudo rule of bob and of dave" in str(caught.value)
+    assert lines(host, SUDOERS)[1:] == ["carol ALL=(ALL) ALL"]
     assert os.listdir(os.path.dirname(host.root.host_path(SUDOERS))) == ["90-tsagent-users"]
+
+
+def test_doas_rules_come_last_and_are_checked_by_doas(host, scratch_root):
+    change = WriteDoasRules(["permit nopass alice", "deny alice as root"])
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    assert stat.S_IMODE((scratch_root / "etc/doas.conf").stat().st_mode) == 0o440
+    with open(str(scratch_root / "etc/doas.conf"), "ab") as stream:
+        stream.write(b"permit :wheel")
+    assert change.probe(host).state == DIFFERS
+    WriteDoasRules(["permit bob"]).apply(host)
+    before = lines(host, DOAS)
+    assert [line for line in before if not line.startswith("#")] == ["permit :wheel", "permit bob"]
+    assert before[-2] == "permit bob"
+    subprocess.check_call(["doas", "-C", str(scratch_root / "etc/doas.conf")])
+    with pytest.raises(AgentError) as caught:
+        WriteDoasRules(["permit carol with everything"]).apply(host)
+    assert caught.value.code == "bad-doas-rule"
+    assert lines(host, DOAS) == before
+    assert [name for name in os.listdir(str(scratch_root / "etc")) if "doas" in name] == ["doas.conf"]
+
+
+def test_directories_above_a_home_are_made(host, scratch_root):
+    CreateUser("nils", home="/srv/people/nils").apply(host)
+    assert (scratch_root / "srv/people/nils/.profile").stat().st_uid == 1000
+    assert (scratch_root / "srv/people").stat().st_uid == 0
+
+
+def test_an_selinux_user_waits_for_selinux(host):
+    note = CreateUser("pia", selinux_user="staff_u").apply(host)
+    assert "SELinux does not run here" in note
+    assert entry(host, "/etc/passwd", "pia") is not None
 
 
 def authorize(user, keys, **options):

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
-    from tsagent.changes.credentials import LockPassword, SetPassword, WriteSudoers
+    from tsagent.changes.credentials import (
+        LockPassword,
+        SetPassword,
+        UnlockPassword,
+        WriteDoasRules,
+        WriteSudoers,
+    )
     from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.entropy import SeedCommand, SeedDevice
     from tsagent.changes.fetched_files import FetchFile
@@ -41,7 +47,7 @@ _ROOMS = {
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
-    "credentials": ("LockPassword", "SetPassword", "WriteSudoers"),
+    "credentials": ("LockPassword", "SetPassword", "UnlockPassword", "WriteDoasRules", "WriteSudoers"),
     "debconf": ("SetDebconf",),
     "entropy": ("SeedCommand", "SeedDevice"),
     "fetched_files": ("FetchFile",),
@@ -110,11 +116,13 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "ShowOnConsole",
     "StopService",
     "SwitchTunedProfile",
+    "UnlockPassword",
     "UpgradePackages",
     "UserCommand",
     "UserProgram",
     "UserScript",
     "Verify",
+    "WriteDoasRules",
     "WriteFile",
     "WriteSudoers",
 ]

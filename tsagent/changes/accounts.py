@@ -196,14 +196,20 @@ class CreateUser(Change):
         clear_dead_locks(host)
         before = self.before(host)
         assert before is not None
+        above = os.path.dirname(self._home(host).rstrip("/"))
+        if self.create_home and above.startswith("/") and not host.root.exists(above):
+            host.root.mkdir(above, 0o755, 0, 0)  # older tools make the home alone
         try:
             host.check(self.arguments(host))
         except BaseException:
             self._take_back(host, before)
             raise
-        if self.selinux_user and not host.live:
-            return "without its SELinux user: that takes the running system"
+        if self.selinux_user and not self._labels(host):
+            return "without its SELinux user: SELinux does not run here"
         return None
+
+    def _labels(self, host: "Host") -> bool:
+        return host.live and host.root.exists("/sys/fs/selinux/enforce")
 
     def flush(self, host: "Host") -> None:
         # useradd flushes the account files, and not what it copies from the skeleton.
@@ -224,7 +230,7 @@ class CreateUser(Change):
             ("-s", self.shell),
             ("-e", self.expire_date),
             ("-f", self.inactive),
-            ("-Z", self.selinux_user if host.live else None),
+            ("-Z", self.selinux_user if self._labels(host) else None),
         ):
             if value is not None:
                 argv += [option, str(value)]
@@ -372,9 +378,18 @@ class AddToGroups(AccountEdit):
 
     def apply(self, host: "Host") -> "Optional[str]":
         outside = self._outside(host)
+        missing = [name for name in outside if find_group(host.root, name) is None]
+        there = [name for name in outside if name not in missing]
         if outside:
             require_account(host, self.user)
-            host.check(account_tool(host, "usermod") + ["-a", "-G", ",".join(outside), "--", self.user])
+        if there:
+            host.check(account_tool(host, "usermod") + ["-a", "-G", ",".join(there), "--", self.user])
+        if missing:
+            raise AgentError(
+                "there is no group %s" % " and no ".join(missing),
+                "no-such-group",
+                "create it under groups:, or leave create_groups at true",
+            )
         return None
 
     def _outside(self, host: "Host") -> "List[str]":

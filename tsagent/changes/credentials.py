@@ -4,9 +4,9 @@ import os
 
 from tsagent.changes.accounts import AccountEdit, account_tool, require_account
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Probe
-from tsagent.changes.files import WriteFile
+from tsagent.changes.files import EditFile, WriteFile
 from tsagent.errors import AgentError
-from tsagent.host.accounts import records
+from tsagent.host.accounts import find_user, records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tsagent.host.tree import Tree
 
 SUDOERS = "/etc/sudoers.d/90-tsagent-users"
+DOAS = "/etc/doas.conf"
+_DOAS_BEGIN = "# begin: made by tsagent from users:\n"
+_DOAS_END = "# end: made by tsagent\n"
 
 
 class SetPassword(AccountEdit):
@@ -116,7 +119,18 @@ class SetPassword(AccountEdit):
         return verify(self.plain or "", current, _stdin_runner(host))
 
 
-class LockPassword(AccountEdit):
+class _OfPassword(AccountEdit):
+    """What becomes of a password that an account has."""
+
+    def _of_none(self, host: "Host") -> Probe:
+        """What to say of an account without an entry: one that is still to be made has no password then."""
+        new = find_user(host.root, str(self.target)) is None
+        if new and any(change.type == "create_user" for change in self.requires):
+            return Probe(CONVERGED, "it will be made without a password")
+        return Probe(DIFFERS, "no shadow entry")
+
+
+class LockPassword(_OfPassword):
     """Put the password of an account out of use; keys still let it in."""
 
     type = "lock_password"
@@ -127,7 +141,7 @@ class LockPassword(AccountEdit):
     def probe(self, host: "Host") -> Probe:
         fields = _shadow(host.root, str(self.target))
         if fields is None:
-            return Probe(DIFFERS, "no shadow entry")
+            return self._of_none(host)
         return Probe(CONVERGED) if fields[1][:1] in ("!", "*") else Probe(DIFFERS, "in use")
 
     def apply(self, host: "Host") -> "Optional[str]":
@@ -138,35 +152,125 @@ class LockPassword(AccountEdit):
         return None
 
 
+class UnlockPassword(_OfPassword):
+    """Put the password that an account has into use again; one that has none stays without."""
+
+    type = "unlock_password"
+
+    def describe(self) -> str:
+        return "unlock the password of %s" % self.target
+
+    def probe(self, host: "Host") -> Probe:
+        fields = _shadow(host.root, str(self.target))
+        if fields is None:
+            return self._of_none(host)
+        if not fields[1].startswith("!"):
+            return Probe(CONVERGED)
+        if fields[1].lstrip("!") in ("", "*"):
+            return Probe(CONVERGED, "it has no password")
+        return Probe(DIFFERS, "locked")
+
+    def apply(self, host: "Host") -> "Optional[str]":
+        require_account(host, str(self.target))
+        for _ in range(2):  # a lock of passwd(1) is two marks, and each call takes one away
+            if self.probe(host).state == CONVERGED:
+                break
+            host.check(account_tool(host, "usermod") + ["-U", "--", str(self.target)])
+        return None
+
+
 class WriteSudoers(WriteFile):
-    """Say in one drop-in file what sudo lets users do; nothing is written that visudo refuses."""
+    """Say in one drop-in file what sudo lets users do; a rule that visudo refuses is not written."""
 
     type = "write_sudoers"
 
     def __init__(
         self, rules: "Sequence[str]", path: str = SUDOERS, reason: str = "", requires: "Sequence[Change]" = ()
     ) -> None:
-        text = "# Made by tsagent from the users of this instance's configuration.\n"
-        text += "".join(rule + "\n" for rule in rules)
-        super().__init__(path, text, 0o440, "root", "root", False, reason, requires)
+        super().__init__(path, _sudoers(rules), 0o440, "root", "root", False, reason, requires)
         self.rules = list(rules)
 
     def apply(self, host: "Host") -> "Optional[str]":
         if any("\n" in rule or rule.endswith("\\") for rule in self.rules):
             raise AgentError("a sudo rule goes over the end of its line", "bad-sudo-rule")
-        if host.which("visudo") is not None:
-            result = host.run(["visudo", "-c", "-f", "-"], stdin=self.content)
-            if result.status != 0:
-                lines = [line for line in result.text.splitlines() if "syntax error" in line]
-                raise AgentError(
-                    "visudo refuses the sudo rules: %s" % (lines[0] if lines else result.last_line()),
-                    "bad-sudo-rule",
-                    "write them as in sudoers(5), without the user's name",
-                )
+        refused = self._refused(host)
+        if refused:
+            good = [rule for rule in self.rules if rule not in refused]
+            if good:
+                self.content = _sudoers(good)
+                self._write(host)
+            raise AgentError(
+                "visudo refuses the sudo rule of %s" % " and of ".join(rule.split()[0] for rule in refused),
+                "bad-sudo-rule",
+                "write it as in sudoers(5), without the user's name",
+            )
+        self._write(host)
+        return None if host.which("visudo") else "not checked: there is no visudo"
+
+    def _refused(self, host: "Host") -> "List[str]":
+        """The rules that visudo refuses: all are looked at together, each alone only if need be."""
+        if host.which("visudo") is None:
+            return []
+
+        def bad(rules: "List[str]") -> bool:
+            return host.run(["visudo", "-c", "-f", "-"], stdin=_sudoers(rules)).status != 0
+
+        return [rule for rule in self.rules if bad([rule])] if bad(self.rules) else []
+
+    def _write(self, host: "Host") -> None:
         if not host.root.is_dir(os.path.dirname(self.path(host))):
             host.root.mkdir(os.path.dirname(self.path(host)), 0o750, 0, 0)
         super().apply(host)
-        return None if host.which("visudo") else "not checked: there is no visudo"
+
+
+def _sudoers(rules: "Sequence[str]") -> bytes:
+    text = "# Made by tsagent from the users of this instance's configuration.\n"
+    return (text + "".join(rule + "\n" for rule in rules)).encode("utf-8", "surrogateescape")
+
+
+class WriteDoasRules(EditFile):
+    """Say at the end of /etc/doas.conf what doas lets users do; what doas refuses is not written."""
+
+    type = "write_doas_rules"
+
+    def __init__(
+        self, rules: "Sequence[str]", path: str = DOAS, reason: str = "", requires: "Sequence[Change]" = ()
+    ) -> None:
+        self.rules = list(rules)
+        super().__init__(path, self._edited, "rules of doas", 0o440, "root", "root", False, reason, requires)
+
+    def payload(self) -> "Dict[str, Any]":
+        return dict(super().payload(), rules=self.rules)
+
+    def _edited(self, current: "Optional[bytes]") -> bytes:
+        """The last rule that fits counts: ours come last, in a block that is replaced as a whole."""
+        text = (current or b"").decode("utf-8", "surrogateescape")
+        before, begin, rest = text.partition(_DOAS_BEGIN)
+        kept = before + rest.partition(_DOAS_END)[2] if begin else before
+        if kept and not kept.endswith("\n"):
+            kept += "\n"
+        block = _DOAS_BEGIN + "".join(rule + "\n" for rule in self.rules) + _DOAS_END
+        return (kept + block).encode("utf-8", "surrogateescape")
+
+    def apply(self, host: "Host") -> "Optional[str]":
+        checked = host.which("doas") is not None
+        if checked:
+            trial = "/etc/.doas.conf.tsagent-check"
+            try:
+                current: "Optional[bytes]" = host.root.read(self.path(host))
+            except FileNotFoundError:
+                current = None
+            host.root.write_atomic(trial, self._edited(current), 0o400, 0, 0)
+            try:
+                result = host.run(["doas", "-C", host.root.host_path(trial)])
+            finally:
+                host.root.unlink(trial, missing_ok=True)
+            if result.status != 0:
+                raise AgentError(
+                    "doas refuses the rules: %s" % result.last_line(), "bad-doas-rule", "see doas.conf(5)"
+                )
+        super().apply(host)
+        return None if checked else "not checked: there is no doas yet"
 
 
 def _shadow(tree: "Tree", user: str) -> "Optional[List[str]]":

@@ -1,12 +1,15 @@
-"""What is asked for under users:, user: and groups:, in every form it may be written, made one form."""
+"""What is asked for under users:, user: and groups:, in every form it may be written, made one form.
+
+Pure, and shared by the modules that do something for each user.
+"""
 
 import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Tuple
+    from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-    from tsagent.registry.context import Context
+    Warn = Callable[[str], None]
 
 # What useradd takes, without what would be read as an option, a path or a field. Source: useradd(8).
 _NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?$")
@@ -44,52 +47,61 @@ def words(value: "Any") -> "List[str]":
     return list(dict.fromkeys(name for name in names if name))
 
 
-def default_user(context: "Context") -> "Dict[str, Any]":
-    """The image's default user with what `user:` puts over it."""
-    settings = context.settings
-    base = _fields(settings.get("default_user") or {"name": "root", "lock_passwd": False})
-    over = settings.get("user")
-    if isinstance(over, str):
-        over = {"name": over}
-    if isinstance(over, dict):
+def default_user(settings: "Dict[str, Any]") -> "Dict[str, Any]":
+    """The image's default user with what `system_info:` and `user:` put over it; root where none is named."""
+    base = _fields(settings.get("default_user") or {})
+    system = settings.get("system_info")
+    for over in (system.get("default_user") if isinstance(system, dict) else None, settings.get("user")):
+        if isinstance(over, str):
+            over = {"name": over}
+        if not isinstance(over, dict):
+            continue
         over = _fields(over)
         if over.get("name", base.get("name")) != base.get("name"):
             base.pop("uid", None)
             base.pop("homedir", None)
         base.update(over)
+    base.setdefault("name", "root")
     return base
 
 
-def people(context: "Context", default: "Dict[str, Any]") -> "List[Dict[str, Any]]":
+def people(settings: "Dict[str, Any]", default: "Dict[str, Any]", warn: "Warn") -> "List[Dict[str, Any]]":
     """Every user asked for, once each, in the order they are first named; the default user is marked."""
-    settings = context.settings
     found: "Dict[str, Dict[str, Any]]" = {}
     asked = list(_asked(settings.get("users", "default")))
     if settings.get("user") is not None:
         asked.append(("default", {}))
     for name, fields in asked:
         if fields.get("snapuser"):
-            context.warn("users: snapuser is not for this system; left out")
+            warn("users: snapuser is not for this system; left out")
             continue
         if name == "default":
-            name, fields = default.get("name", "root"), dict(default, **fields)
+            name, fields = default["name"], _over(default, fields)
             fields["default"] = True
         if not good_name(name):
-            context.warn("users: %r cannot be the name of a user; left out" % (name,))
+            warn("users: %r cannot be the name of a user; left out" % (name,))
             continue
-        found.setdefault(name, {}).update(fields, name=name)
+        found[name] = dict(_over(found.get(name, {}), fields), name=name)
     return list(found.values())
 
 
-def groups(context: "Context") -> "List[Tuple[str, List[str]]]":
+def _over(below: "Dict[str, Any]", above: "Dict[str, Any]") -> "Dict[str, Any]":
+    """The fields of one user said in two places: the later wins, and groups of both are joined."""
+    result = dict(below, **above)
+    if below.get("groups") and above.get("groups"):
+        result["groups"] = list(dict.fromkeys(words(below["groups"]) + words(above["groups"])))
+    return result
+
+
+def groups(settings: "Dict[str, Any]", warn: "Warn") -> "List[Tuple[str, List[str]]]":
     """Every group asked for with the members it is to have."""
-    value = context.settings.get("groups")
+    value = settings.get("groups")
     found: "Dict[str, List[str]]" = {}
     for item in value if isinstance(value, list) else [value]:
         pairs = item.items() if isinstance(item, dict) else [(name, None) for name in words(item)]
         for name, members in pairs:
             if not good_name(name):
-                context.warn("groups: %r cannot be the name of a group; left out" % (name,))
+                warn("groups: %r cannot be the name of a group; left out" % (name,))
                 continue
             listed = found.setdefault(name, [])
             listed.extend(member for member in words(members) if member not in listed)

@@ -439,3 +439,11 @@ def test_a_boot_leaves_out_an_entry_whose_one_needed_key_is_misspelt():
     config, problems = accept({"users": [{"name": "a"}, {"nme": "b"}]}, None, [SCHEMA])
     assert config == {"users": [{"name": "a"}]}
     assert len(problems) == 1
+
+
+def test_many_blanks_before_a_text_of_no_format_take_no_time(tmp_path):
+    file = tmp_path / "f"
+    file.write_bytes(b"\n \t" * 1000 + b"E")  # once exponential in the number of blanks
+    text, code = validate_files([str(file)], [SCHEMA])
+    assert code == 1
+    assert "no known format" in text

@@ -151,7 +151,8 @@ def nearly(data: bytes) -> "Optional[str]":
 
 def looks_like_mapping(data: bytes) -> bool:
     """Whether the text seems to be cloud-config that lacks its first line."""
-    return re.match(rb"(?:---\s*|#[^\n]*\n|\s+)*[a-z_]{3,40}:(?:\s|$)", data[:4096]) is not None
+    # One blank at a time: with `\s+` a run of forty that nothing follows would take for ever.
+    return re.match(rb"(?:---|#[^\n]*\n|\s)*[a-z_]{3,40}:(?:\s|$)", data[:4096]) is not None
 
 
 def is_text(data: bytes) -> bool:

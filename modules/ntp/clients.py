@@ -21,6 +21,7 @@ _NTPSEC = {"debian": 12, "ubuntu": 24}  # since these versions the package ntp i
 _REQUIRED = ("confpath", "check_exe", "service_name", "template")  # of a client that is not known here
 # The services of each client: the names of one are those of one program.
 _SERVICES = (("chronyd", "chrony"), ("ntpd", "ntp", "ntpsec"), ("openntpd",), ("systemd-timesyncd",))
+_WANTS = ("/etc/systemd/system/multi-user.target.wants", "/etc/systemd/system/sysinit.target.wants")
 _UNITS = ("/usr/lib/systemd/system", "/lib/systemd/system")
 _SHOWN = 40  # letters of a name that are quoted
 
@@ -52,8 +53,11 @@ def choose(context: "Context", name: str, config: "Dict[str, Any]") -> Client:
     name = _ALIASES.get(name, name)
     if name in ("", "auto"):
         there = [word for word in AUTO if known[word].installed(context)]
-        chosen = known[there[0] if there else AUTO[0]]
-        because = "it is installed" if there else "none is installed, and this one is to be"
+        enabled = [word for word in there if _is_enabled(context, known[word].service)]
+        chosen = known[(enabled + there + [AUTO[0]])[0]]
+        because = "it is %s" % ("enabled" if enabled else "installed")
+        if not there:
+            because = "none is installed, and this one is to be"
         context.choose("ntp_client", chosen.name, because, ["os.family"])
     elif name in known:
         chosen = known[name]
@@ -77,6 +81,11 @@ def choose(context: "Context", name: str, config: "Dict[str, Any]") -> Client:
             "ntp: confpath is not an absolute path", "bad-path", "write it as in /etc/chrony.conf"
         )
     return chosen
+
+
+def _is_enabled(context: "Context", service: str) -> bool:
+    names = [name for target in _WANTS for name in context.listdir(target)]
+    return service + ".service" in names
 
 
 def others(context: "Context", chosen: Client) -> "List[str]":

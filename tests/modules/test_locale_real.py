@@ -105,6 +105,17 @@ def test_debians_link_between_the_two_files_stays(scratch_root):
     assert (scratch_root / "etc/locale.conf").read_text() == "LANG=C.UTF-8\n"
 
 
+def test_an_archive_too_large_to_be_read_holds_all_there_are(scratch_root):
+    """As on el7, whose archive of all locales has more than 100 MB."""
+    archive = scratch_root / "usr/lib/locale/locale-archive"
+    archive.parent.mkdir(parents=True)
+    with open(str(archive), "wb") as stream:
+        stream.truncate(110 << 20)
+    el7 = {"family": "el7", "rhel_generation": 7}
+    changes, context = plan(Host(str(scratch_root)), {"locale": "de_DE.UTF-8"}, el7)
+    assert len(changes) == 1 and context.warnings == []
+
+
 @pytest.mark.parametrize(
     "name", ["en US", "en_US.UTF-8\nPATH=/tmp", "$(id)", "a=b", "../x", "12", "x" * 200, "'", "\u00fc_DE"]
 )

@@ -12,13 +12,17 @@ UNKNOWN = "unknown"  # it cannot be told; never taken for absent
 
 
 class Probe:
-    """What a look at the machine said: a state and, in a few words, why."""
+    """What a look at the machine said: a state and, in a few words, why.
 
-    __slots__ = ("detail", "state")
+    `warn`: nothing is to be done, but not because all is well; the run is then degraded.
+    """
 
-    def __init__(self, state: str, detail: str = "") -> None:
+    __slots__ = ("detail", "state", "warn")
+
+    def __init__(self, state: str, detail: str = "", warn: bool = False) -> None:
         self.state = state
         self.detail = detail
+        self.warn = warn
 
     def __repr__(self) -> str:
         return "Probe(%r, %r)" % (self.state, self.detail)

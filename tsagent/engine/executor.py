@@ -88,6 +88,7 @@ class Executor:
         finally:
             result.trace = result.trace or self._trace
             result.warnings = list(context.warnings)
+            result.warnings += ["%s: %s" % (item.describe, item.note) for item in result.changes if item.warn]
             result.decisions = list(context.decisions)
             result.seconds = clock.monotonic() - result.started
         result.reason = one_line(self._report.redact(result.reason))
@@ -155,7 +156,7 @@ class Executor:
         try:
             probe = change.probe_resumed(host, record.before) if tried else change.probe(host)
             if probe.state == CONVERGED:
-                item.state, item.note = results.ALREADY, probe.detail
+                item.state, item.note, item.warn = results.ALREADY, probe.detail, probe.warn
                 change.changed = resumed  # it was applied, and only the journal did not get to say so
                 self._journal.done(change.id, probe.detail, durable=False)
                 return

@@ -24,9 +24,11 @@ RUNNING = "running"
 
 
 class ChangeResult:
-    """How one change ended. `repeated`: it had been begun before and was applied again."""
+    """How one change ended. `repeated`: it had been begun before and was applied again. `warn`: its note
+    is a warning.
+    """
 
-    __slots__ = ("code", "describe", "id", "note", "repeated", "seconds", "state", "type")
+    __slots__ = ("code", "describe", "id", "note", "repeated", "seconds", "state", "type", "warn")
 
     def __init__(self, identifier: str, kind: str, describe: str) -> None:
         self.id = identifier
@@ -36,6 +38,7 @@ class ChangeResult:
         self.note = ""
         self.code = ""
         self.repeated = False
+        self.warn = False
         self.seconds = 0.0
 
     def as_data(self) -> "Dict[str, Any]":

@@ -120,7 +120,11 @@ def _problems(error: "Any", root: "Dict[str, Any]", depth: int) -> "List[Problem
         return _alternatives(error, root, steps, depth)
     if rule == "additionalProperties" and isinstance(error.instance, dict):
         return _unknown_keys(error, steps)
-    return [_problem(steps, _message(error, root), rule)]
+    problem = _problem(steps, _message(error, root), rule)
+    own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
+    if isinstance(own, dict) and own.get("applied"):
+        problem.drop = None
+    return [problem]
 
 
 def _problem(steps: "List[Any]", message: str, rule: str) -> Problem:

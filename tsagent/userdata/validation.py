@@ -109,7 +109,12 @@ def accept(
             break
         config = remaining
         # Indexes have moved, so places are found by the path's top-level key only.
-        found = [problem for problem in validate(config, None, schemas) if problem.severity == ERROR]
+        # One that leaves nothing out has been told with its own place.
+        found = [
+            item
+            for item in validate(config, None, schemas)
+            if item.severity == ERROR and item.drop is not None
+        ]
         places = _Places(origins)
         for problem in found:
             key = "/" + problem.path.split("/")[1] if problem.path else ""

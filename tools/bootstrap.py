@@ -111,6 +111,8 @@ DEMO = [
 TEST = [
     Need("xfs_growfs", "xfsprogs", "xfsprogs"),
     Need("mkfs.vfat", "dosfstools", "dosfstools"),
+    Need("mkfs.btrfs", "btrfs-progs", "btrfs-progs"),
+    Need("sgdisk", "gdisk", "gdisk"),
     Need("genisoimage mkisofs xorrisofs", "genisoimage", "xorriso"),
     Need("strace", "strace", "strace"),
     Need("dnf", "dnf", "dnf"),

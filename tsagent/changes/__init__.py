@@ -26,18 +26,22 @@ if TYPE_CHECKING:
     from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.entropy import SeedCommand, SeedDevice
     from tsagent.changes.fetched_files import FetchFile
+    from tsagent.changes.file_systems import MakeFileSystem
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
+    from tsagent.changes.mounting import Mount, SwapOn
     from tsagent.changes.named_services import KeepService, StopService
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.partitions import PartitionDisk, RemovePartitions
     from tsagent.changes.power_state import PowerState
     from tsagent.changes.programs import RunInstaller, RunProgram
     from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import GenerateHostKey, InstallHostKey, ReloadSshServer
     from tsagent.changes.storage import GrowFileSystem, GrowPartition
+    from tsagent.changes.swap_file import MakeSwapFile
     from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
     from tsagent.changes.web import PostForm
 
@@ -51,18 +55,22 @@ _ROOMS = {
     "debconf": ("SetDebconf",),
     "entropy": ("SeedCommand", "SeedDevice"),
     "fetched_files": ("FetchFile",),
+    "file_systems": ("MakeFileSystem",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "final_message": ("FinalMessage",),
+    "mounting": ("Mount", "SwapOn"),
     "named_services": ("KeepService", "StopService"),
     "network_service": ("ReloadNetwork",),
     "package_choice": ("InstallByPip", "InstallOneOf"),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "partitions": ("PartitionDisk", "RemovePartitions"),
     "power_state": ("PowerState",),
     "programs": ("RunInstaller", "RunProgram"),
     "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
     "ssh": ("GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
     "storage": ("GrowFileSystem", "GrowPartition"),
+    "swap_file": ("MakeSwapFile",),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
     "web": ("PostForm",),
 }
@@ -93,7 +101,11 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "Later",
     "LockPassword",
     "MakeDirectory",
+    "MakeFileSystem",
     "MakeLink",
+    "MakeSwapFile",
+    "Mount",
+    "PartitionDisk",
     "PostForm",
     "PowerState",
     "Probe",
@@ -101,6 +113,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "ReloadNetwork",
     "ReloadSshServer",
     "RemoveFile",
+    "RemovePartitions",
     "RestartIfRequired",
     "RestartUnit",
     "RunInRoot",
@@ -115,6 +128,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "SetSysctl",
     "ShowOnConsole",
     "StopService",
+    "SwapOn",
     "SwitchTunedProfile",
     "UnlockPassword",
     "UpgradePackages",

@@ -18,19 +18,25 @@ _EXTENDED = (0x05, 0x0F, 0x85)
 
 
 class Entry:
-    """A partition: number, first sector, sectors."""
+    """A partition: number, first sector, sectors, type (two hexadecimal digits, or a GUID in capitals)."""
 
-    __slots__ = ("number", "size", "start")
+    __slots__ = ("number", "size", "start", "type")
 
-    def __init__(self, number: int, start: int, size: int) -> None:
+    def __init__(self, number: int, start: int, size: int, kind: str = "") -> None:
         self.number = number
         self.start = start
         self.size = size
+        self.type = kind
 
     @property
     def end(self) -> int:
         """The first sector after it."""
         return self.start + self.size
+
+    @property
+    def extended(self) -> bool:
+        """Whether it is only a container of logical partitions."""
+        return len(self.type) == 2 and int(self.type, 16) in _EXTENDED
 
 
 class PartitionTable:
@@ -64,20 +70,23 @@ def room_end(kind: "Optional[str]", entries: "List[Entry]", start: int, disk_sec
     return end
 
 
-def parse_table(data: bytes) -> "Optional[PartitionTable]":
-    """The table in the first bytes of a disk; None when there is none (a file system, or nothing)."""
+def parse_table(data: bytes, sector: int = SECTOR) -> "Optional[PartitionTable]":
+    """The table in the first bytes of a disk; None when there is none (a file system, or nothing).
+
+    `sector` is the disk's own unit in bytes; what is given back is in sectors of 512 bytes all the same.
+    """
     if len(data) < 1024 or data[510:512] != b"\x55\xaa":
         return None
     found = []
     kinds = []
     for index in range(4):
         row = data[446 + 16 * index : 462 + 16 * index]
-        start, size = struct.unpack("<II", row[8:16])
+        start, size = (number * (sector // SECTOR) for number in struct.unpack("<II", row[8:16]))
         kinds.append(row[4])
         if row[4] and size:
-            found.append(Entry(index + 1, start, size))
+            found.append(Entry(index + 1, start, size, "%02x" % row[4]))
     if 0xEE in kinds:
-        return _parse_gpt(data)
+        return _parse_gpt(data, sector)
     if not found:
         return None  # the signature of a boot loader in an unpartitioned file system
     if any(kind in _EXTENDED for kind in kinds):
@@ -86,20 +95,27 @@ def parse_table(data: bytes) -> "Optional[PartitionTable]":
     return PartitionTable("dos", found)
 
 
-def _parse_gpt(data: bytes) -> "Optional[PartitionTable]":
-    header = data[512:604]
-    if header[:8] != b"EFI PART":
+def _parse_gpt(data: bytes, sector: int) -> "Optional[PartitionTable]":
+    header = data[sector : sector + 92]
+    if len(header) < 92 or header[:8] != b"EFI PART":
         return None
     first, count, width = struct.unpack("<QII", header[72:88])
-    if width < 128 or count > 4096 or first * SECTOR >= READ_BYTES:
+    if width < 128 or count > 4096 or first * sector >= READ_BYTES:
         return None
     entries = []
     for index in range(count):
-        place = first * SECTOR + index * width
+        place = first * sector + index * width
         row = data[place : place + 48]
         if len(row) < 48:
             break
         if row[:16] != b"\0" * 16:
             start, last = struct.unpack("<QQ", row[32:48])
-            entries.append(Entry(index + 1, start, last - start + 1))
+            unit = sector // SECTOR
+            entries.append(Entry(index + 1, start * unit, (last - start + 1) * unit, _guid(row[:16])))
     return PartitionTable("gpt", entries)
+
+
+def _guid(data: bytes) -> str:
+    """A GUID as it is written: its first three parts are stored with their last byte first."""
+    parts = (data[3::-1], data[5:3:-1], data[7:5:-1], data[8:10], data[10:16])
+    return "-".join("".join("%02X" % byte for byte in part) for part in parts)

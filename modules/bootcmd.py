@@ -1,6 +1,7 @@
 """Commands run early at every boot: `bootcmd` and the boot hooks of the user data."""
 
 from tsagent.changes.commands import UserCommand, UserScript
+from tsagent.changes.user_scripts import environment, is_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
 
 
 def _changes(context: "Context", items: "List[Any]", hooks: "List[Dict[str, Any]]") -> "Iterator[Change]":
-    env = {"INSTANCE_ID": str(context.instance.get("instance_id") or "")}
+    env = environment(context)
     # cloud-init runs a boot hook while it reads the user data, so before bootcmd.
     for hook in hooks:
         yield UserScript(str(hook["name"]), _with_interpreter(hook["content"]), env, "boot hook")
@@ -31,7 +32,7 @@ def _changes(context: "Context", items: "List[Any]", hooks: "List[Dict[str, Any]
     for index, item in enumerate(items):
         if item is None:
             continue
-        if not isinstance(item, (str, list)):
+        if not is_command(item):
             context.warn("bootcmd[%d] is neither text nor a list of words; it is not run" % index)
             continue
         yield UserCommand("bootcmd", index, item, previous, env)

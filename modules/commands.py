@@ -6,7 +6,7 @@ cloud-init runs the scripts for each instance first, then the user's. It makes r
 """
 
 from tsagent.changes.commands import UserCommand
-from tsagent.changes.user_scripts import DIRECTORY, environment, plan_scripts
+from tsagent.changes.user_scripts import DIRECTORY, environment, is_command, plan_scripts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _items(context: "Context", items: "List[Any]") -> "Iterator[Change]":
     for index, item in enumerate(items):
         if item is None:
             continue
-        if not isinstance(item, (str, list)):
+        if not is_command(item):
             context.warn("runcmd[%d] is neither text nor a list of words; it is not run" % index)
             continue
         yield UserCommand(_SESSION, index, item, previous, env)

@@ -57,6 +57,8 @@ def _packages(context: "Context", items: "Any", manager: "Optional[str]") -> "Li
     """The packages this system's manager is to install, each once."""
     if items is None:
         return []
+    if isinstance(items, str):
+        items = [items]
     if not isinstance(items, list):
         context.warn("packages is not a list; none is installed")
         return []
@@ -95,17 +97,23 @@ def _of_manager(
 def _add(context: "Context", wanted: "List[Package]", place: str, item: "Any") -> None:
     if isinstance(item, str) and item.strip():
         package: "Package" = item.strip()
-    elif (
-        isinstance(item, list)
-        and len(item) in (1, 2)
-        and all(isinstance(word, str) and word for word in item)
-    ):
-        package = item[0] if len(item) == 1 else list(item)
+    elif isinstance(item, list) and len(item) in (1, 2) and _is_name(item[0]) and _is_version(item[-1]):
+        package = item[0] if len(item) == 1 else [item[0], str(item[-1])]
+        if not isinstance(item[-1], str):
+            context.warn("%s: the version is a number, read as %s: quote it" % (place, item[-1]))
     else:
         context.warn("%s is neither a name nor a name and a version; left out" % place)
         return
     if package not in wanted:
         wanted.append(package)
+
+
+def _is_name(value: "Any") -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_version(value: "Any") -> bool:
+    return _is_name(value) or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 def _either(settings: "Dict[str, Any]", *keys: str) -> bool:

@@ -180,3 +180,20 @@ def test_a_program_that_lies_in_the_root(tmp_path):
     assert UserScript("x", b"#!/bin/sh\necho $1 $0\n", prefix=["env", "A=1"]).apply(host) is None
     name = str(tmp_path / "instance/scripts/x")
     assert log.read_text() == "--- script /real ---\n\n--- script x ---\n%s\n" % name
+
+
+def test_what_cloud_init_takes_against_its_own_schema_is_told_and_done(machine):
+    machine.tell(
+        "#cloud-config\n"
+        "runcmd:\n- [sh, -c, 'echo $1 $2 >> %s', x, 80, 1.5]\n- 7\n- echo text >> %s\n"
+        "write_files:\n- {path: /plain, permissions: 0640, owner: 0, content: x, append: 'no'}\n"
+        "- {path: /other, perms: '0600'}\n" % (machine.marks, machine.marks)
+    )
+    assert machine.boot() == ["80", "1.5", "text"]
+    assert os.stat(str(machine.root / "plain")).st_mode & 0o777 == 0o640
+    assert (machine.root / "other").exists()
+    status = json.loads((machine.root / "run/tsagent/status.json").read_text())
+    told = "\n".join(status["warnings"])
+    for path in ("runcmd/0/4", "runcmd/1", "write_files/0/permissions", "write_files/1/perms"):
+        assert "error: /%s: " % path in told
+    assert status["state"] == "degraded"

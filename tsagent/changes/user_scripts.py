@@ -52,3 +52,10 @@ def user_script(script: "Dict[str, Any]", env: "Dict[str, str]", what: str = "sc
 def environment(context: "Context") -> "Dict[str, str]":
     """What the user's commands find in their environment beside PATH, HOME and the locale."""
     return {"INSTANCE_ID": str(context.instance.get("instance_id") or "")}
+
+
+def is_command(item: "Any") -> bool:
+    """Whether an item of runcmd or bootcmd can be run: text, or words. Numbers serve as words."""
+    if isinstance(item, list):
+        return bool(item) and all(isinstance(word, (str, int, float)) for word in item)
+    return isinstance(item, str)

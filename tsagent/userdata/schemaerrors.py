@@ -42,10 +42,12 @@ def errors_of_key(
             if last in top_level:
                 problem.message += ': "%s" is a top-level key, check the indentation' % shown(last)
     problems = _without_echoes(problems)
-    if (root["properties"][key].get("x-tsagent") or {}).get("whole"):
-        for problem in problems:
-            if problem.rule != "unknown-key":
-                problem.drop = pointers.join([key])
+    own = root["properties"][key].get("x-tsagent") or {}
+    for problem in problems:
+        if own.get("whole") and problem.rule != "unknown-key":
+            problem.drop = pointers.join([key])
+        elif own.get("lenient"):
+            problem.drop = None
     return problems
 
 

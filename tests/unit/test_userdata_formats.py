@@ -20,7 +20,7 @@ def mime(*parts, **options):
     for headers, body in parts:
         body = body if isinstance(body, bytes) else body.encode("utf-8")
         lines.append(b"--B\n" + headers.encode("utf-8") + b"\n\n" + body)
-    return b"\n".join([*lines, b"--B--", b""])
+    return b"\n".join(lines + [b"--B--", b""])
 
 
 def machine(index):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.part_handlers import RunPartHandler
     from tsagent.changes.partitions import PartitionDisk, RemovePartitions
     from tsagent.changes.power_state import PowerState
     from tsagent.changes.programs import RunInstaller, RunProgram
@@ -64,6 +65,7 @@ _ROOMS = {
     "package_choice": ("InstallByPip", "InstallOneOf"),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
     "partitions": ("PartitionDisk", "RemovePartitions"),
+    "part_handlers": ("RunPartHandler",),
     "power_state": ("PowerState",),
     "programs": ("RunInstaller", "RunProgram"),
     "root_tools": ("RunInRoot",),
@@ -118,6 +120,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RestartUnit",
     "RunInRoot",
     "RunInstaller",
+    "RunPartHandler",
     "RunProgram",
     "RunTool",
     "SeedCommand",

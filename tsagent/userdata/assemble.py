@@ -26,6 +26,7 @@ MAX_VALUES = 150000  # of all cloud-config parts of one source together, the las
 
 _KINDS = dict(formats.SCHEDULED_SCRIPTS)
 _KINDS[formats.BOOTHOOK] = "boothook"
+_KINDS[formats.PART_HANDLER] = "part-handler"
 
 
 def assemble(
@@ -134,10 +135,20 @@ class _Layer:
         decoded = decode(data, self.name, allow_part_handlers, fetch, instance_data)
         self.parts = decoded.parts
         self.problems.extend(decoded.problems)
+        handlers: "Dict[int, List[Dict[str, Any]]]" = {}
         for part in self.parts:
             if part.status != OK:
                 continue
-            if self.vendor is not None and part.type in self.vendor.disabled:
+            if part.handler is not None:
+                handlers[id(part.handler)].append(
+                    {
+                        "type": part.type,
+                        "name": part.name,
+                        "content": part.content,
+                        "headers": dict(part.headers),
+                    }
+                )
+            elif self.vendor is not None and part.type in self.vendor.disabled:
                 part.status = IGNORED
                 part.problem = "not used: %s.disabled_handlers" % self.vendor.key
             elif part.type == formats.CLOUD_CONFIG:
@@ -145,7 +156,9 @@ class _Layer:
             elif part.type == formats.JSONP:
                 self.patch(part)
             else:
-                self.script(part)
+                script = self.script(part)
+                if part.type == formats.PART_HANDLER:
+                    script["parts"] = handlers[id(part)] = []
 
     def fail(self, part: "Part", problem: str, message: "Optional[str]" = None) -> None:
         """Leave a part out, and say so."""
@@ -232,7 +245,7 @@ class _Layer:
         self.config = patched
         self.mark = _marks_after(patched, self.mark, (part.file, 1 + part.line_offset, 1))
 
-    def script(self, part: "Part") -> None:
+    def script(self, part: "Part") -> "Dict[str, Any]":
         """Take a script, under a file name of its own."""
         name = _file_name(part.name)
         count = self.names.get(name, 0)
@@ -245,6 +258,7 @@ class _Layer:
         if self.vendor is not None and self.vendor.prefix and kind == "vendor":
             script["prefix"] = self.vendor.prefix
         self.scripts.append(script)
+        return script
 
 
 def _marks_after(value: "Any", mark: "Any", place: "Tuple[str, int, int]") -> "Tuple[Any, ...]":

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
 
+    from tsagent.userdata.handlers import Handlers
     from tsagent.userdata.includes import Fetch
 
 MAX_BYTES = 10 << 20  # of all parts together, unpacked
@@ -52,6 +53,7 @@ class Decoder:
         self.fetch = fetch
         self.instance_data = instance_data
         self.launch_index = _launch_index(instance_data)
+        self.handlers: "Optional[Handlers]" = None  # those of user data, once there is one
         self.parts: "List[Part]" = []
         self.problems: "List[Problem]" = []
         self.bytes_left = MAX_BYTES
@@ -135,7 +137,8 @@ class Decoder:
         if kind in formats.UNDECLARED or (stated == formats.TEMPLATE and kind != formats.TEMPLATE):
             kind = stated or kind
         if kind in formats.UNDECLARED and stated is None:
-            self.unknown(data, source)
+            if not self.handled(kind, data, source, known=False):
+                self.unknown(data, source)
             return
         self.typed(str(kind), data, source)
 
@@ -177,7 +180,7 @@ class Decoder:
 
     def typed(self, kind: str, data: bytes, source: Source) -> None:
         """A body whose type is known."""
-        if self.elsewhere(kind, data, source):
+        if self.elsewhere(kind, data, source) or self.handled(kind, data, source, kind in formats.HANDLED):
             return
         if kind == formats.TEMPLATE:
             self.template(data, source)
@@ -187,13 +190,8 @@ class Decoder:
             include(self, kind, data, source)
         elif kind == formats.ARCHIVE:
             self.archive(data, source)
-        elif kind == formats.PART_HANDLER and not self.allow_part_handlers:
-            message = (
-                "part handlers (Python from user data) are not allowed by this image: allow_part_handlers"
-            )
-            self.reject(kind, data, source, REFUSED, message)
         elif kind == formats.PART_HANDLER:
-            self.reject(kind, data, source, REFUSED, "part handlers are not run by this version")
+            self.part_handler(data, source)
         elif kind in formats.HANDLED:
             tail = formats.header_tail(data) if kind == formats.CLOUD_CONFIG else ""
             if tail:
@@ -205,6 +203,40 @@ class Decoder:
         else:
             message = 'the type "%s" is not known: not run' % shown(kind)
             self.reject(kind, data, source, IGNORED, message)
+
+    def part_handler(self, data: bytes, source: Source) -> None:
+        """#part-handler: Python that takes parts, where the image allows it. Looked at, not run."""
+        kind = formats.PART_HANDLER
+        if not self.allow_part_handlers:
+            message = (
+                "part handlers (Python from user data) are not allowed by this image: allow_part_handlers"
+            )
+            self.reject(kind, data, source, REFUSED, message)
+            return
+        from tsagent.userdata.handlers import Handlers, listed_types
+
+        try:
+            types = listed_types(data)
+        except SyntaxError as error:
+            self.reject(kind, data, source, FAILED, "not valid Python", error.lineno or 1)
+            return
+        except ValueError:
+            self.reject(kind, data, source, FAILED, "a part handler without a function list_types")
+            return
+        part = self.add(kind, data, source)
+        if part is not None:
+            self.handlers = self.handlers or Handlers()
+            self.handlers.register(part, types)
+
+    def handled(self, kind: "Optional[str]", data: bytes, source: Source, known: bool) -> bool:
+        """Whether a part handler gets this."""
+        handler = self.handlers.taker(kind, known) if self.handlers is not None else None
+        if handler is None:
+            return False
+        part = self.add(kind or "text/x-not-multipart", data, source)
+        if part is not None:
+            part.handler = handler
+        return True
 
     def take(self, kind: str, data: bytes, source: Source) -> None:
         """A part that is used as it is."""

@@ -15,9 +15,10 @@ class Part:
     `file` and `line_offset` place its lines: line 1 of the content is line 1 + line_offset of `file`.
     `status` is "ok", "ignored" (nothing to run), "refused" (not allowed) or "failed" (damaged, not
     fetched); `problem` says why when it is not "ok". `headers` are its MIME headers in lower case.
+    `handler` is the part handler that gets it.
     """
 
-    __slots__ = ("type", "name", "content", "file", "line_offset", "status", "problem", "headers")
+    __slots__ = ("type", "name", "content", "file", "line_offset", "status", "problem", "headers", "handler")
 
     def __init__(self, kind: str, name: str, content: bytes, file: str, line_offset: int) -> None:
         self.type = kind
@@ -28,6 +29,7 @@ class Part:
         self.status = OK
         self.problem = ""
         self.headers: "Dict[str, str]" = {}
+        self.handler: "Optional[Part]" = None
 
     def as_data(self) -> "Dict[str, Any]":
         """The part as `tsagent user-data show` lists it."""

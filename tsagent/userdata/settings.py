@@ -19,9 +19,10 @@ class Settings:
     """The result of `assemble`.
 
     `config`: the merged mapping (plain data, bytes for `!!binary`). `scripts`: in the order to run, each
-    `{"name", "kind", "content", "source"}`; kind is "user", "vendor", "boothook", "per-boot",
-    "per-instance" or "per-once". `parts`: what `Part.as_data` says of each. `problems`: of decoding,
-    reading and merging, not of validation.
+    `{"name", "kind", "content", "source"}`; kind is "user", "vendor" (which may have a `prefix`),
+    "boothook", "per-boot", "per-instance", "per-once" or "part-handler" (which has the `parts` that it
+    gets). `parts`: what `Part.as_data` says of each. `problems`: of decoding, reading and merging, not of
+    validation.
     """
 
     def __init__(

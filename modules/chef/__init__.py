@@ -7,6 +7,7 @@ from tsagent.changes import (
     InstallPackages,
     MakeDirectory,
     Probe,
+    RemoveFile,
     RunInstaller,
     RunProgram,
     WriteFile,
@@ -53,7 +54,11 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
             made.append(path)
             yield MakeDirectory(path, 0o755)
     settings, key = _validation(context, dict(settings))
-    if key is not None:
+    # A machine that has a key of its own needs the validator's no more.
+    registered = bool(settings.get("delete_validation_post_exec")) and context.exists(_client_key(settings))
+    if registered:
+        yield RemoveFile(settings["validation_key"], "the machine has registered")
+    elif key is not None:
         yield WriteFile(
             settings["validation_key"], key, 0o600, secret=True, reason="the key new machines register with"
         )
@@ -74,7 +79,13 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     installs = list(_install(context, settings))
     yield from installs
     if settings.get("exec", settings.get("install_type") == "gems"):
-        yield RunProgram([_CLIENT] + _ARGUMENTS, "run chef-client", requires=installs)
+        words = settings.get("exec_arguments", _ARGUMENTS)
+        words = list(words) if isinstance(words, list) else [words]
+        run = RunProgram([_CLIENT] + words, "run chef-client", requires=installs)
+        yield run
+        goes_on = {"-d", "--daemonize"} & set(words)
+        if settings.get("delete_validation_post_exec") and not registered and not goes_on:
+            yield RemoveFile(settings["validation_key"], "delete_validation_post_exec", requires=[run])
 
 
 def _validation(context: "Context", settings: "Dict[str, Any]") -> "Tuple[Dict[str, Any], Optional[str]]":
@@ -92,6 +103,10 @@ def _validation(context: "Context", settings: "Dict[str, Any]") -> "Tuple[Dict[s
             context.warn("chef.validation_cert is system, and there is no %s" % path)
         return settings, None
     return settings, content
+
+
+def _client_key(settings: "Dict[str, Any]") -> str:
+    return str(settings.get("client_key") or DEFAULTS["client_key"])
 
 
 def _default_key() -> str:
@@ -143,6 +158,7 @@ def _install(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         ruby.needs_live = True
         yield ruby
         words = ["gem", "install", "chef", "--no-document", "--bindir", "/usr/bin", "--quiet"]
+        words += ["--version", settings["version"]] if settings.get("version") else []
         yield RunProgram(words, "install the gem chef", check=look, requires=[ruby])
         return
     package = InstallOneOf(["chef"], program=_CLIENT, manager=manager)

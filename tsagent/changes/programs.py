@@ -143,7 +143,7 @@ class RunInstaller(Change):
                 "not-a-script",
                 "its first line must begin with #!",
             )
-        directory = host.instance_dir + "/installer"
+        directory = self._directory(host)
         path = directory + "/script"
         host.root.mkdir(directory, 0o700)
         try:
@@ -154,6 +154,13 @@ class RunInstaller(Change):
             host.root.remove_tree(directory)
         judge("the script", result, (0,), None)
         return None
+
+    def finish(self, host: "Host") -> None:
+        host.root.remove_tree(self._directory(host))  # a run that was cut off has left it
+
+    @staticmethod
+    def _directory(host: "Host") -> str:
+        return host.instance_dir + "/installer"
 
 
 def _found(program: str, path: "Optional[str]") -> "Optional[str]":

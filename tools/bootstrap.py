@@ -133,6 +133,7 @@ TEST = [
     Need("rsyslogd", "rsyslog", "rsyslog", units=["rsyslog.service"]),
     Need("locale-gen localedef", "locales", "glibc-common"),
     Need("update-ca-certificates update-ca-trust", "ca-certificates", "ca-certificates", root=True),
+    Need("gpg", "gpg gpg-agent", "gnupg2"),
     Need("trust", "p11-kit p11-kit-modules", "p11-kit p11-kit-trust", root=True),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
     Need("puppet", "puppet-agent", "puppet", root=True, units=["puppet.service", "puppet-agent.service"]),

@@ -25,7 +25,7 @@ PRELUDE = """
 import json, os, subprocess, sys
 sys.path.insert(0, {checkout!r})
 sys.path.insert(0, {checkout!r} + "/tests/modules")
-from overlay_root import apply, report
+from overlay_root import apply, planned, report
 from tsagent.host import Host
 root = sys.argv[1]
 host = Host(root, commands="chroot")
@@ -36,21 +36,11 @@ def run_inside(tmp_path, checkout, script):
     """What `script` reports, run with `root` (the path of such a root) and `host` for it."""
     top = tmp_path / "overlay"
     top.mkdir()
-    words = [
-        "unshare",
-        "-m",
-        "-p",
-        "-f",
-        "--propagation",
-        "private",
-        "bash",
-        "-c",
-        HARNESS,
-        "harness",
-        str(top),
-    ]
+    # With --kill-child nothing outlives a test that is cut off.
+    words = ["unshare", "-m", "-p", "-f", "--kill-child", "--propagation", "private"]
+    words += ["bash", "-c", HARNESS, "harness", str(top)]
     words += [sys.executable, "-c", PRELUDE.format(checkout=checkout) + script]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
     output = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0, output
     return json.loads(output.split("REPORT ", 1)[1].splitlines()[0])

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tsagent.changes.accounts import AddToGroups, CreateGroup, CreateUser
+    from tsagent.changes.apt import EditAptSources, FetchAptKey, MirrorSearch, WriteAptConf
     from tsagent.changes.authorized_keys import AuthorizedKeys
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "accounts": ("AddToGroups", "CreateGroup", "CreateUser"),
     "authorized_keys": ("AuthorizedKeys",),
+    "apt": ("EditAptSources", "FetchAptKey", "MirrorSearch", "WriteAptConf"),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
@@ -88,10 +90,12 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "Change",
     "CreateGroup",
     "CreateUser",
+    "EditAptSources",
     "EditFile",
     "EnableUnit",
     "FetchFile",
     "FinalMessage",
+    "FetchAptKey",
     "GenerateHostKey",
     "GrowFileSystem",
     "GrowPartition",
@@ -110,6 +114,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "PartitionDisk",
     "PostForm",
     "PowerState",
+    "MirrorSearch",
     "Probe",
     "RefreshPackages",
     "ReloadNetwork",
@@ -140,6 +145,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "UserScript",
     "Verify",
     "WriteDoasRules",
+    "WriteAptConf",
     "WriteFile",
     "WriteSudoers",
 ]

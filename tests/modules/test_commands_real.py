@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -185,6 +186,37 @@ def test_a_syntax_error_a_signal_and_an_exit_trap(either):
     assert section(either, 5) == b"kept\n"
 
 
+def test_what_is_not_carried_over_is_said(either):
+    for name in ("proc", "dev"):
+        os.mkdir("%s/%s" % (either.root.root, name))
+    # dash opens it for what runs in the background.
+    os.mknod(either.root.root + "/dev/null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    items = [
+        "trap 'echo bye' USR1",
+        "exec 3>/tmp/file",
+        "sleep 30 & echo $! > /tmp/pid",
+        "trap '' INT; exec 4>/tmp/file; sleep 30 & echo $! >> /tmp/pid; false",
+        "X=1; (sleep 0) & wait; echo out 3>/tmp/other >&3",
+        "trap - USR1; (trap 'true' USR1; sleep 0)",
+    ]
+    subprocess.check_call(["mount", "-t", "proc", "proc", either.root.root + "/proc"])
+    try:
+        notes = []
+        for change in commands(items):
+            try:
+                notes.append(change.apply(either))
+            except AgentError as error:
+                notes.append(str(error))
+    finally:
+        subprocess.check_call(["umount", "-l", either.root.root + "/proc"])
+        for pid in either.root.read("/tmp/pid").split():
+            os.kill(int(pid), signal.SIGKILL)
+    words = "not carried over to the next item: "
+    assert notes[:3] == [words + "traps", words + "open files", words + "running jobs"]
+    assert notes[3].startswith("runcmd item 4 failed with status 1")
+    assert notes[4:] == [None, None]
+
+
 def test_the_working_directory_is_gone(host, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
@@ -214,7 +246,7 @@ def test_what_is_saved_depends_on_the_items_alone(either):
         assert apply_all(either, ["X=1; set -f", "Y=2; false || cd /tmp"]) == [None, None]
         state = INSTANCE + "/session/runcmd/1/"
         saved.append([either.root.read(state + name) for name in either.root.listdir(state)])
-    assert saved[0] == saved[1] and len(saved[0]) == 3
+    assert saved[0] == saved[1] and len(saved[0]) == 4
     assert b"PPID=" not in b"".join(saved[0])  # both runs have the same parent here
 
 

@@ -145,6 +145,9 @@ class UserCommand(UserChange):
             else:
                 notes.append("the working directory of the item before is gone")
         result = self.run(host, ["/bin/sh", session.write(text, start)], directory, env)
+        lost = session.lost()
+        if lost:
+            notes.append("not carried over to the next item: " + ", ".join(lost))
         if not session.finish(self.index, start):
             notes.append("it left no variables to the next item")
         self.judge(what, result)

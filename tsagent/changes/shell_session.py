@@ -48,6 +48,13 @@ __tsagent_save() {
     printf '%%s%%s\\n' "$__tsagent_options" "$__tsagent_pipefail" > %(new)s/options
     pwd > %(new)s/directory
     {
+        jobs
+        trap
+        for __tsagent_name in 3 4 5 6 7 8 9; do
+            if [ -e "/proc/$$/fd/$__tsagent_name" ]; then printf 'open\\n'; fi
+        done
+    } > %(new)s/left
+    {
         printf 'umask %%s\\n' "$__tsagent_umask"
         if [ -n "${BASH_VERSION-}" ]; then
             shopt -p
@@ -151,6 +158,20 @@ class Session:
             return None
         data = self._tree.read("%s/%d/directory" % (self._directory, start), _STATE_LIMIT)
         return os.fsdecode(data[:-1])
+
+    def lost(self) -> "List[str]":
+        """What the item that has just ended left and the next one does not find, in words."""
+        try:
+            lines = self._tree.read(self._directory + "/new/left", _STATE_LIMIT).splitlines()
+        except OSError:
+            return []
+        own = b"trap -- '{ __tsagent_status"
+        seen = {
+            "running jobs": any(line.startswith(b"[") and b" Running " in line for line in lines),
+            "traps": any(line.startswith(b"trap -- ") and not line.startswith(own) for line in lines),
+            "open files": b"open" in lines,
+        }
+        return [name for name, there in seen.items() if there]
 
     def finish(self, index: int, start: "Optional[int]") -> bool:
         """Keep what the item left, durably; whether it left anything."""

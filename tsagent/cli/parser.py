@@ -161,7 +161,10 @@ def _add_explain(commands: "Any") -> None:
 
 def _add_validate(commands: "Any") -> None:
     parser = _command(commands, "validate", "validate", "check user data; needs no root and no cloud")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="*", metavar="FILE")
+    parser.add_argument(
+        "--schema", action="store_true", help="print all keys as one JSON Schema, for editors"
+    )
     parser.add_argument("--instance-data", metavar="FILE", help="JSON for templates")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--annotate", action="store_true", help="the files' text with the problems in place")

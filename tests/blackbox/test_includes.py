@@ -165,3 +165,17 @@ def test_includes_go_by_the_images_proxy(agent, shelf):
     result = agent.run()
     assert result.returncode == 0, result.stdout + result.stderr
     assert shelf.asked == ["http://mirror.example/a"]
+
+
+def test_settings_of_the_kernel_command_line_stand_below_the_users(agent, shelf, tmp_path):
+    shelf.pages["/k"] = b"#cloud-config\nhostname: from-url\nwrite_files: [{path: /etc/by-url, content: x}]\n"
+    (tmp_path / "machine/proc").mkdir(parents=True)
+    line = "ro cloud-config-url=%s/k cc: timezone: UTC\\nhostname: from-line end_cc quiet\n" % shelf.url
+    (tmp_path / "machine/proc/cmdline").write_text(line)
+    agent.tell({"hostname": "from-user"})
+    hardware = str(tmp_path / "machine")
+    assert agent.run("--stage", "local", hardware=hardware).returncode != 1
+    assert shelf.asked == []
+    agent.run("--stage", "network", hardware=hardware)
+    assert (agent.root / "etc/by-url").exists()
+    assert (agent.root / "etc/hostname").read_text() == "from-user\n"

@@ -9,6 +9,7 @@ from tsagent.errors import AgentError
 from tsagent.host import Host
 from tsagent.host.tree import Tree
 from tsagent.sources import configdrive
+from tsagent.userdata.assemble import assemble
 
 META = {
     "uuid": "83679162-1378-4288-a2d4-70e13ec132aa",
@@ -187,3 +188,20 @@ def test_a_path_that_is_not_there(tmp_path):
     with pytest.raises(AgentError) as caught:
         configdrive.read(Host(str(tmp_path)), Tree(str(tmp_path)), "/nowhere")
     assert caught.value.code == "configdrive-absent"
+
+
+def test_each_part_of_vendor_data_is_a_body_of_its_own(drive):
+    """A part may be a message of several parts, a configuration as a mapping, or a script."""
+    message = (
+        'Content-Type: multipart/mixed; boundary="B"\nMIME-Version: 1.0\n\n--B\n'
+        "Content-Type: text/cloud-config\n\na: 1\n--B\n"
+        "Content-Type: text/x-shellscript\n\n#!/bin/sh\n\n--B--\n"
+    )
+    parts = [message, {"b": 2}, "#!/bin/sh\necho\n", "#cloud-config\nc: \u4f60\n"]
+    data = drive(
+        meta_data=META, vendor_data={"cloud-init": parts}, vendor_data2={"cloud-init": {"a": "second"}}
+    )
+    settings = assemble(None, vendor_data=data.vendor_data, vendor_data2=data.vendor_data2)
+    assert settings.config == {"a": "second", "b": 2, "c": "\u4f60"}
+    assert [script["kind"] for script in settings.scripts] == ["vendor", "vendor"]
+    assert settings.warnings == []

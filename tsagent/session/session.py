@@ -160,7 +160,13 @@ class Session:
         assert self.instance_id is not None
         includes = Includes(self.host, self.instance_id, network, keep=not self.readonly)
         settings, warnings = make_settings(
-            self.config, self.modules, self.schemas(), source, self.host.root, includes.get
+            self.config,
+            self.modules,
+            self.schemas(),
+            source,
+            self.host.root,
+            includes.get,
+            self.host.hardware.text("/proc/cmdline"),
         )
         snapshot = Snapshot(source.to_json(), settings, warnings, includes.waiting)
         if not self.readonly:

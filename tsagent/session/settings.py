@@ -46,13 +46,20 @@ def make_settings(
     source: "SourceData",
     tree: "Tree",
     fetch: "Optional[Fetch]" = None,
+    kernel: "Optional[str]" = None,
 ) -> "Tuple[Settings, List[str]]":
-    """The settings of a new instance, and what was wrong with what it was told; `fetch` gets its includes."""
+    """The settings of a new instance, and what was wrong with what it was told.
+
+    `fetch` gets its includes; `kernel` is the kernel command line.
+    """
+    from tsagent.session.kernel_settings import kernel_documents
     from tsagent.state.instance_data import instance_data
     from tsagent.userdata.assemble import assemble
     from tsagent.userdata.validation import accept
 
     defaults, problems = layer_of_defaults(config, modules)
+    above, wrong = kernel_documents(kernel, fetch)
+    problems = wrong + problems
     # Templates may name our own names as well, and what they say is the instance's, however secret.
     names = dict(source.metadata, **instance_data(source.__dict__, tree, defaults))
     settings = assemble(
@@ -60,6 +67,7 @@ def make_settings(
         vendor_data=source.vendor_data,
         vendor_data2=source.vendor_data2,
         defaults=defaults,
+        image_config=above,
         instance_data=names,
         allow_part_handlers=config.allow_part_handlers,
         fetch=fetch,

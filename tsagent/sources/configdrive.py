@@ -253,7 +253,7 @@ def _part(item: "Any") -> "Optional[bytes]":
 
 
 def _multipart(parts: "List[bytes]") -> bytes:
-    """Several parts as one MIME message; each part's first line says what it is."""
+    """Several parts as one MIME message; each part itself says what it is, and may be a message, too."""
     from email.mime.multipart import MIMEMultipart
     from email.mime.nonmultipart import MIMENonMultipart
 
@@ -261,7 +261,7 @@ def _multipart(parts: "List[bytes]") -> bytes:
     for part in parts:
         import base64
 
-        inner = MIMENonMultipart("text", "plain", charset="utf-8")
+        inner = MIMENonMultipart("text", "x-not-multipart")
         inner["Content-Transfer-Encoding"] = "base64"
         inner.set_payload(base64.encodebytes(part).decode("ascii"))
         message.attach(inner)

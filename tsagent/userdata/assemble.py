@@ -44,8 +44,9 @@ def assemble(
     """Decode and merge all that a machine is told; never raises for what the data holds.
 
     `defaults` and `image_config` are mappings of top-level keys, or `Document`s of `load_yaml` (their
-    origins are then kept). `instance_data` is for templates; `fetch` gets included URLs. `name` and
-    `vendor_name` are the files shown in problems and origins.
+    origins are then kept); `image_config` may be a list of them, the highest first. `instance_data` is for
+    templates; `fetch` gets included URLs. `name` and `vendor_name` are the files shown in problems and
+    origins.
     """
 
     def layer(data: "Optional[bytes]", file: str, vendor: "Optional[Vendor]" = None) -> _Layer:
@@ -54,7 +55,8 @@ def assemble(
         return result
 
     user = layer(user_data, name)
-    image, image_mark = _given(image_config, "image")
+    given = image_config if isinstance(image_config, list) else [image_config]
+    images = [_given(each, "image") for each in given]
     layers: "List[_Layer]" = []
     skipped: "List[Dict[str, Any]]" = []
     for key, data, file in (
@@ -63,7 +65,7 @@ def assemble(
     ):
         if data is None:
             continue
-        vendor = Vendor(key, user.config, image)
+        vendor = Vendor(key, user.config, *[image for image, _ in images])
         if vendor.enabled:
             layers.append(layer(data, file, vendor))
         else:
@@ -75,7 +77,7 @@ def assemble(
     config, mark = user.config, user.mark
     between = Merger(parse_how(BETWEEN_SOURCES))
     below = [(other.config, other.mark) for other in reversed(layers)]
-    for other_config, other_mark in [*below, (image, image_mark), _given(defaults, "defaults")]:
+    for other_config, other_mark in [*below, *images, _given(defaults, "defaults")]:
         config, mark = between.merge(config, mark, other_config, other_mark)
     layers.append(user)
 

@@ -131,7 +131,11 @@ class Decoder:
             source.declared = formats.TEMPLATE
         kind = source.declared
         stated = formats.sniff(data)
-        if kind in (None, "message/rfc822") and stated is None and formats.is_mime(data):
+        if (
+            kind in (None, "message/rfc822", "text/x-not-multipart")
+            and stated is None
+            and formats.is_mime(data)
+        ):
             self.message(data, source)
             return
         if kind in formats.UNDECLARED or (stated == formats.TEMPLATE and kind != formats.TEMPLATE):

@@ -47,6 +47,9 @@ HEADERS: "List[Tuple[bytes, str]]" = [
     (b"#!", SCRIPT),
 ]
 
+# Declared types of what may be a whole message of its own.
+WHOLE = (None, "message/rfc822", "text/x-not-multipart")
+
 # Declared types that say nothing about the content, which is then looked at.
 UNDECLARED = (
     None,

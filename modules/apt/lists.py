@@ -31,7 +31,9 @@ class Line:
         self.options: "List[str]" = []
         self.uri = self.suite = ""
         self.components: "List[str]" = []
-        words = text.split("#", 1)[0].split() if not text.lstrip().startswith("#") else []
+        content, _, comment = text.partition("#")
+        self.comment = comment.strip()
+        words = content.split()
         self.kind = words[0] if words else ""
         rest = words[1:]
         if rest and rest[0].startswith("["):
@@ -45,7 +47,8 @@ class Line:
     def render(self) -> str:
         """The line as it now is."""
         options = ["[%s]" % " ".join(self.options)] if self.options else []
-        return " ".join([self.kind] + options + [self.uri, self.suite] + self.components)
+        comment = ["# " + self.comment] if self.comment else []
+        return " ".join([self.kind] + options + [self.uri, self.suite] + self.components + comment)
 
 
 class Stanza:
@@ -101,6 +104,46 @@ def stanzas(text: str) -> "List[Stanza]":
             rows = []
         rows.append(row)
     return found + ([Stanza(rows)] if rows else [])
+
+
+def mistake(text: str) -> str:
+    """What would keep apt from reading a text of sources, and with it every other; empty for nothing."""
+    if is_deb822(text):
+        for stanza in stanzas(text):
+            fields = [row for row in stanza.rows if _is_content(row)]
+            if not fields:
+                continue
+            if not all(row[:1] in (" ", "\t") or ":" in row.split()[0] for row in fields):
+                return "a line of it is no field"
+            lacking = [name for name in ("Types", "URIs", "Suites") if not stanza.get(name)]
+            if lacking:
+                return "a paragraph of it has no %s" % lacking[0]
+            wrong = _wrong_place(stanza.get("URIs"), stanza.get("Suites"), stanza.get("Components"))
+            if wrong or set(stanza.get("Types")) - {"deb", "deb-src"}:
+                return wrong or "its type is neither deb nor deb-src"
+        return ""
+    for line in map(Line, text.splitlines()):
+        if not line.kind:
+            continue
+        if line.kind not in ("deb", "deb-src"):
+            return "a line begins with neither deb nor deb-src"
+        wrong = (
+            _wrong_place([line.uri], [line.suite], line.components) if line.active else "a line has no suite"
+        )
+        if wrong:
+            return wrong
+    return ""
+
+
+def _wrong_place(uris: "List[str]", suites: "List[str]", components: "List[str]") -> str:
+    if not all(":" in uri or uri.startswith("$") for uri in uris):
+        return "a URI of it is none"
+    exact = [suite.endswith("/") for suite in suites]
+    if components and any(exact):
+        return "a suite that ends in / has no components"
+    if not components and not all(exact):
+        return "a component is missing after the suite"
+    return ""
 
 
 def _of_distribution(suite: str, components: "Sequence[str]", release: str) -> bool:

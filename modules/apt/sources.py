@@ -4,7 +4,7 @@ from tsagent.changes.apt import EditAptSources
 from tsagent.changes.root_tools import RunInRoot
 
 from .keys import safe
-from .lists import decode, disable_suites, encode, is_deb822, replace_mirrors, set_aside, with_entry
+from .lists import decode, disable_suites, encode, is_deb822, mistake, replace_mirrors, set_aside, with_entry
 from .system import LIST, PARTS
 
 TYPE_CHECKING = False
@@ -90,6 +90,8 @@ class Sources:
                 "apt.sources_list is left out: only $NAME is replaced in it, it is no other template"
             )
             return
+        if not self._can_be_read("apt.sources_list", template):
+            return
         deb822 = is_deb822(template)
         path, other = (self._system.parts, LIST) if deb822 else (LIST, self._system.parts)
         key = keys.get("primary", "")
@@ -165,6 +167,15 @@ class Sources:
             suite = "$RELEASE"
         return self._filled(suite, {}, "")
 
+    def _can_be_read(self, place: str, text: str) -> bool:
+        """Whether apt will read a text of sources; else it would read none at all."""
+        wrong = mistake(self._filled(text, None, ""))
+        if not wrong and not self._system.release and "RELEASE" in text:
+            wrong = "the release of this system is not known"
+        if wrong:
+            self._context.warn("%s is left out: %s" % (place, wrong))
+        return not wrong
+
     # -- those beside it ----------------------------------------------------------------------
 
     def _others(self) -> "Iterator[Change]":
@@ -189,8 +200,7 @@ class Sources:
             if self._is_repository(text):
                 yield from self._repository(name, text)
                 continue
-            if not self._system.release and "RELEASE" in text:
-                self._context.warn("%s is left out: the release of this system is not known" % place)
+            if not self._can_be_read(place, text):
                 continue
             path = self._path(filename, text)
             files.setdefault(path, []).append(

@@ -4,7 +4,7 @@ Each run is a change of its own. Source of the options: ansible-pull(1) and ansi
 """
 
 from tsagent.changes import CONVERGED, DIFFERS, InstallByPip, InstallOneOf, Probe, RunProgram
-from tsagent.errors import AgentError
+from tsagent.changes.flags import is_on
 from tsagent.web.urls import public
 
 TYPE_CHECKING = False
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 # Options of `ansible` that `ansible-playbook` does not have: given, it would refuse to run at all.
 _NOT_OF_PLAYBOOK = ("args", "background", "module_name", "poll", "sleep")
+_SWITCHES = (
+    "accept_host_key",
+    "clean",
+    "full",
+    "diff",
+    "verify_commit",
+    "list_hosts",
+    "syntax_check",
+    "check",
+)
 _HINT = "see the ansible section of the user data"
 
 
@@ -108,7 +118,7 @@ def _pull(
     if not pull.get("url") or not playbooks:
         context.warn("%s has no %s; it is not run" % (place, "playbook" if pull.get("url") else "url"))
         return
-    options = _options(pull, ("playbook_name", "playbook_names"))
+    options = _options(context, place, pull, ("playbook_name", "playbook_names"))
     for playbook in playbooks:
         what = "pull and play %s of %s" % (playbook, public(pull["url"]))
         words = ["ansible-pull"] + options + ["--", playbook]
@@ -142,7 +152,7 @@ def _play(
     for key in _NOT_OF_PLAYBOOK:
         if play.get(key):
             context.warn("%s.%s is no option of ansible-playbook; left out" % (place, key))
-    options = _options(play, ("playbook_name", "playbook_dir") + _NOT_OF_PLAYBOOK)
+    options = _options(context, place, play, ("playbook_name", "playbook_dir") + _NOT_OF_PLAYBOOK)
     return RunProgram(
         ["ansible-playbook"] + options + ["--", play["playbook_name"]],
         "play %s in %s" % (play["playbook_name"], play["playbook_dir"]),
@@ -154,14 +164,19 @@ def _play(
     )
 
 
-def _options(given: "Dict[str, Any]", without: "Any") -> "List[str]":
+def _options(context: "Context", place: str, given: "Dict[str, Any]", without: "Any") -> "List[str]":
     """The options of a mapping, in its order: `--name` for true, nothing for false."""
     words = []
     for key, value in given.items():
         if key in without or value is False or value is None:
             continue
         if isinstance(value, (dict, list)):
-            raise AgentError("ansible: %s is neither text nor a number" % key, "bad-ansible-option", _HINT)
+            context.warn("%s.%s is neither text nor a number; left out" % (place, key))
+            continue
+        if key in _SWITCHES:
+            value = is_on(value)
+            if not value:
+                continue
         option = "--" + str(key).replace("_", "-")
         words.append(option if value is True else "%s=%s" % (option, value))
     return words

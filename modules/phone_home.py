@@ -35,4 +35,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
             context.warn("there is no %s host key to post; %s is sent" % (kind, _MISSING))
     url = settings["url"].replace("${INSTANCE_ID}", instance_id).replace("$INSTANCE_ID", instance_id)
     form: "List[Tuple[str, str]]" = [(name, values.get(name) or _MISSING) for name in names]
-    return iter([PostForm(url, form, settings.get("tries", _TRIES))])
+    try:
+        tries = int(settings.get("tries", _TRIES))
+    except (TypeError, ValueError):
+        context.warn("phone_home.tries is not a number; it is posted %d times at most" % _TRIES)
+        tries = _TRIES
+    return iter([PostForm(url, form, tries)])

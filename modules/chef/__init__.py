@@ -12,6 +12,7 @@ from tsagent.changes import (
     RunProgram,
     WriteFile,
 )
+from tsagent.changes.flags import is_on
 
 from .client import DEFAULTS, configuration, parameters
 
@@ -55,7 +56,7 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
             yield MakeDirectory(path, 0o755)
     settings, key = _validation(context, dict(settings))
     # A machine that has a key of its own needs the validator's no more.
-    registered = bool(settings.get("delete_validation_post_exec")) and context.exists(_client_key(settings))
+    registered = is_on(settings.get("delete_validation_post_exec")) and context.exists(_client_key(settings))
     if registered:
         yield RemoveFile(settings["validation_key"], "the machine has registered")
     elif key is not None:
@@ -78,13 +79,13 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         yield WriteFile(first, _first_boot(settings), 0o644, reason="run_list and initial_attributes")
     installs = list(_install(context, settings))
     yield from installs
-    if settings.get("exec", settings.get("install_type") == "gems"):
+    if is_on(settings.get("exec"), settings.get("install_type") == "gems"):
         words = settings.get("exec_arguments", _ARGUMENTS)
         words = list(words) if isinstance(words, list) else [words]
         run = RunProgram([_CLIENT] + words, "run chef-client", requires=installs)
         yield run
         goes_on = {"-d", "--daemonize"} & set(words)
-        if settings.get("delete_validation_post_exec") and not registered and not goes_on:
+        if is_on(settings.get("delete_validation_post_exec")) and not registered and not goes_on:
             yield RemoveFile(settings["validation_key"], "delete_validation_post_exec", requires=[run])
 
 
@@ -122,6 +123,13 @@ def _parents(values: "Dict[str, Any]") -> "List[str]":
     return [path for path in paths if path.startswith("/")]
 
 
+def _retries(value: "Any") -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 5
+
+
 def _first_boot(settings: "Dict[str, Any]") -> str:
     import json
 
@@ -133,7 +141,7 @@ def _first_boot(settings: "Dict[str, Any]") -> str:
 
 
 def _install(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change]":
-    forced = bool(settings.get("force_install"))
+    forced = is_on(settings.get("force_install"))
     if not forced and context.exists(_CLIENT):
         return
     manager = context.facts.os.package_manager
@@ -147,9 +155,9 @@ def _install(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         version = settings.get("omnibus_version")
         yield RunInstaller(
             settings.get("omnibus_url") or _INSTALLER,
-            ["-v", version] if version else [],
+            ["-v", str(version)] if version else [],
             "install Chef by its own installer",
-            settings.get("omnibus_url_retries", 5),
+            _retries(settings.get("omnibus_url_retries")),
             look,
         )
         return
@@ -158,7 +166,7 @@ def _install(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         ruby.needs_live = True
         yield ruby
         words = ["gem", "install", "chef", "--no-document", "--bindir", "/usr/bin", "--quiet"]
-        words += ["--version", settings["version"]] if settings.get("version") else []
+        words += ["--version", str(settings["version"])] if settings.get("version") else []
         yield RunProgram(words, "install the gem chef", check=look, requires=[ruby])
         return
     package = InstallOneOf(["chef"], program=_CLIENT, manager=manager)

@@ -1,5 +1,6 @@
 """The configuration of Chef's client. Source of its words: Chef's documentation of client.rb."""
 
+from tsagent.changes.flags import is_on
 from tsagent.errors import AgentError
 
 TYPE_CHECKING = False
@@ -54,6 +55,7 @@ _HEADER = "# Written by tsagent from the chef section of the user data, at each 
 def parameters(settings: "Dict[str, Any]", instance_id: str) -> "Dict[str, Any]":
     """The settings that concern the client's configuration, with their defaults."""
     values = {name: settings.get(name, default) for name, default in DEFAULTS.items()}
+    values["show_time"] = is_on(values["show_time"], True)
     values["node_name"] = values["node_name"] or instance_id
     # Only whether there is one: the key itself stands in a file of its own.
     values["validation_cert"] = "given" if values["validation_cert"] else None

@@ -18,6 +18,7 @@ from tsagent.changes import (
     Verify,
     WriteFile,
 )
+from tsagent.changes.flags import is_on
 from tsagent.netconfig.hostnames import host_names
 
 TYPE_CHECKING = False
@@ -68,15 +69,16 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         yield from _certificate(settings, conf["ca_cert"], installed)
     if settings.get("csr_attributes"):
         yield _attributes(settings, installed)
-    if settings.get("exec"):
+    if is_on(settings.get("exec")):
         words = settings.get("exec_args")
-        words = ["--test"] if words is None else list(words)
+        words = words.split() if isinstance(words, str) else words
+        words = [str(word) for word in words] if isinstance(words, list) else ["--test"]
         good = (0, _CHANGED) if {"--test", "-t", "--detailed-exitcodes"} & set(words) else (0,)
         program = _OWN if settings.get("install_type") == "aio" else "puppet"
         yield RunProgram(
             [program, "agent"] + words, "run puppet agent", good=good, env=_path(), requires=[installed]
         )
-    if settings.get("start_service", True):
+    if is_on(settings.get("start_service"), True):
         known = [path for path in files if isinstance(path, str)]
         defaults = ["/etc/puppet/puppet.conf", "/etc/puppetlabs/puppet/puppet.conf"]
         keep = KeepService(_UNITS, known or (defaults if files else []), requires=[installed])
@@ -93,8 +95,8 @@ def _path() -> "Dict[str, str]":
 
 
 def _install(context: "Context", settings: "Dict[str, Any]") -> "Optional[Change]":
-    version = settings.get("version")
-    if not settings.get("install", True):
+    version = None if settings.get("version") is None else str(settings["version"])
+    if not is_on(settings.get("install"), True):
         if version:
             context.warn("puppet.version is left alone: install is false")
         return None
@@ -103,8 +105,8 @@ def _install(context: "Context", settings: "Dict[str, Any]") -> "Optional[Change
         if version:
             words += ["-v", version]
         if settings.get("collection"):
-            words += ["-c", settings["collection"]]
-        if settings.get("cleanup", True):
+            words += ["-c", str(settings["collection"])]
+        if is_on(settings.get("cleanup"), True):
             words.append("--cleanup")
         url = settings.get("aio_install_url") or _INSTALLER
         what = "install Puppet by its own installer"

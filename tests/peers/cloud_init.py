@@ -212,15 +212,7 @@ def compare_merges(seen, python, upstream, count):
             same = layers_here(case["layers"]) == case["config"]
             table.count(module_of(case["test"]) + " (sources)", same, once[:300])
     cases = [documented(upstream)] + list(random_merges(count))
-    process = subprocess.Popen(
-        [python, os.path.join(HERE, "cloud_init_merges.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=dict(os.environ, PYTHONPATH=upstream),
-    )
-    answer, _ = process.communicate(json.dumps(cases).encode("utf-8"))
-    for number, (case, theirs) in enumerate(zip(cases, json.loads(answer.decode("utf-8")))):
+    for number, (case, theirs) in enumerate(zip(cases, asked("merges", cases, python, upstream))):
         if theirs is None:
             continue
         if "layers" in case:
@@ -231,6 +223,83 @@ def compare_merges(seen, python, upstream, count):
         what = "%s\n    %s\n    here %s" % (json.dumps(case), json.dumps(theirs), json.dumps(ours))
         table.count(row, ours == theirs, what)
     return table
+
+
+def asked(what, cases, python, upstream):
+    """cloud-init's answers to cases."""
+    process = subprocess.Popen(
+        [python, os.path.join(HERE, "cloud_init_%s.py" % what)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict(os.environ, PYTHONPATH=upstream),
+    )
+    answer, _ = process.communicate(json.dumps(cases).encode("utf-8"))
+    return json.loads(answer.decode("utf-8"))
+
+
+def compare_variants(cases, python, upstream, schemas, keys, count):
+    """Verdicts on configurations of the tests and examples with one thing in each changed."""
+    from tsagent.userdata.validation import validate
+    from tsagent.userdata.yamlfile import load_yaml
+
+    other, sections = keys_not_here(schemas), {}
+    for case in cases:
+        for key, value in case["config"].items():
+            sections.setdefault(key, {})[json.dumps(value, sort_keys=True)] = value
+    for file in glob.glob(os.path.join(upstream, "doc/module-docs/*/example*.yaml")):
+        with open(file, "rb") as stream:
+            config = load_yaml(stream.read(), file).value
+        for key, value in (config if isinstance(config, dict) else {}).items():
+            try:
+                sections.setdefault(key, {})[json.dumps(value, sort_keys=True)] = value
+            except TypeError:
+                continue
+    known = {key for schema in schemas for key in schema.get("properties") or {}}
+    known.update(("merge_how", "merge_type", "vendor_data", "launch-index"))
+    rng, variants, seen = random.Random(7), [], set()
+    names = sorted(key for key in sections if key in known and key not in other and (not keys or key in keys))
+    for key in names:
+        values = [sections[key][text] for text in sorted(sections[key])]
+        for _ in range(count):
+            config = {key: changed(rng, rng.choice(values))}
+            text = json.dumps(config, sort_keys=True)
+            if text not in seen:
+                seen.add(text)
+                variants.append(config)
+    table = Table()
+    for config, theirs in zip(variants, asked("verdicts", variants, python, upstream)):
+        if theirs is None:
+            continue
+        wrong = [problem for problem in validate(config, None, schemas) if problem.severity == "error"]
+        ours = "valid" if not wrong else "wrong: %s: %s" % (wrong[0].path, wrong[0].message)
+        what = "%s\n    %s\n    here %s" % (json.dumps(config)[:300], theirs[:200] or "valid", ours)
+        table.count(list(config)[0], (not wrong) == (not theirs), what)
+    return table
+
+
+def changed(rng, value):
+    """A copy of a value with something in it replaced, removed, added or misspelt."""
+    odd = [None, True, False, 0, -1, 5, 1.5, "", "x", "5", "true", [], ["a"], [5], [[]], {}, {"a": "b"}, [{}]]
+    value = json.loads(json.dumps({"": value}))
+    place = value
+    while True:
+        steps = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+        step = rng.choice(steps)
+        if isinstance(place[step], (dict, list)) and place[step] and rng.random() < 0.75:
+            place = place[step]
+            continue
+        break
+    roll = rng.random()
+    if roll < 0.25 and place is not value:
+        del place[step]
+    elif roll < 0.35 and isinstance(place, dict) and place is not value:
+        place[step + "x"] = place.pop(step)
+    elif roll < 0.45 and isinstance(place, list):
+        place.append(rng.choice(odd))
+    else:
+        place[step] = rng.choice(odd)
+    return value[""]
 
 
 def documented(upstream):
@@ -327,6 +396,7 @@ def main():
     parser.add_argument("--python", help="an interpreter with what cloud-init's tests need")
     parser.add_argument("--key", action="append", default=[], help="only cases with this top-level key")
     parser.add_argument("--random", type=int, default=3000, help="how many random merges (default: 3000)")
+    parser.add_argument("--variants", type=int, default=60, help="changed sections a key (default: 60)")
     parser.add_argument("--bar", type=float, default=98.0, help="percent of verdicts that must be the same")
     parser.add_argument("--verbose", action="store_true", help="every difference")
     values = parser.parse_args()
@@ -336,12 +406,15 @@ def main():
     schemas = load_schemas()
     tables = [("verdicts", compare_verdicts(seen["schema"], schemas, values.key))]
     tables.append(("examples", compare_examples(upstream, schemas, values.key)))
+    made = compare_variants(seen["schema"], python, upstream, schemas, values.key, values.variants)
+    tables.append(("variants", made))
     if not values.key:
         tables.append(("merges", compare_merges(seen, python, upstream, values.random)))
     good = True
     for title, table in tables:
         share = table.show(title)
-        good = good and share >= (values.bar if title == "verdicts" else 100.0)
+        bars = {"verdicts": values.bar, "variants": values.bar}
+        good = good and share >= bars.get(title, 100.0)
     for title, table in tables:
         shown = table.different if values.verbose else table.different[:10]
         for line in shown:

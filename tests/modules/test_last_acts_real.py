@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from overlay_root import is_root, run_inside
 
 from tsagent.changes import FinalMessage, PowerState
 from tsagent.changes.final_message import fill_in
@@ -131,7 +132,8 @@ def test_shutdown_is_called_when_the_agent_has_ended(host, tmp_path, checkout):
     called = tmp_path / "called"
     agent = run_agent(host, 60, checkout)
     pid = agent.pid
-    assert waiting_for(pid) and not called.exists()
+    wait_for(lambda: waiting_for(pid))
+    assert not called.exists()
     agent.stdin.close()
     assert agent.wait(30) == 0
     agent.stdout.close()
@@ -205,3 +207,40 @@ def test_what_is_wrong_turns_nothing_off(wrong, checkout):
     if "mode" not in wrong and "timeout" not in wrong and "message" not in wrong:
         with pytest.raises(AgentError, match="of power_state is not"):
             planned(settings)
+
+
+LIVE = r"""
+def put(path, text, mode=0o644):
+    os.makedirs(os.path.dirname(root + path), exist_ok=True)
+    with open(root + path, "w") as stream:
+        stream.write(text)
+    os.chmod(root + path, mode)
+
+shutdown = '#!/bin/sh\ncp /run/tsagent/status.json /at-shutdown\necho "$@" >> /called\n'
+put("/usr/local/sbin/shutdown", shutdown, 0o755)
+put("/var/lib/tsagent/clean", "")
+put("/user-data", "#cloud-config\npower_state: {mode: reboot, delay: 2, condition: 'test -e /user-data'}\n")
+words = ["chroot", root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH=" + CHECKOUT]
+words += [sys.executable, "-B", "-m", "tsagent", "run", "--source", "none"]
+words += ["--user-data", "/user-data", "--only", "power_state"]
+import time
+runs = []
+for _ in range(2):
+    run = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    runs.append([run.returncode, b"shutdown -r +2" in run.stdout])
+    until = time.monotonic() + 60
+    while not os.path.exists(root + "/called") or not os.path.getsize(root + "/called"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+with open(root + "/called") as called, open(root + "/at-shutdown") as status:
+    report(runs=runs, called=called.read(), status=json.load(status))
+"""
+
+
+@pytest.mark.skipif(not is_root(), reason="a root of its own needs root")
+def test_a_live_run_has_ended_well_when_shutdown_is_called_and_never_calls_it_again(tmp_path, checkout):
+    seen = run_inside(tmp_path, checkout, "CHECKOUT = %r\n" % checkout + LIVE)
+    assert (seen["runs"], seen["called"]) == ([[0, True], [0, False]], "-r +2\n")
+    status = seen["status"]
+    assert (status["state"], status["stages"]["final"]["state"]) == ("done", "done")
+    assert ("power_state", "done") in [(item["name"], item["state"]) for item in status["modules"]]

@@ -249,24 +249,21 @@ class _Follower:
         self._source = source
         self._place = place
         self._sinks = sinks
-        self._over = False
-        self._ended = allocate_lock()
+        self._over = allocate_lock()  # held while more may come
+        self._ended = allocate_lock()  # held while the thread runs
+        self._over.acquire()
         self._ended.acquire()
         import threading  # noqa: F401 (takes the thread that imports it first for the main one)
 
         start_new_thread(self._run, ())
 
     def _run(self) -> None:
-        import time
-
         try:
-            while True:
-                over = self._over  # before the look: what came until then is seen by it
+            over = False
+            while not over:
+                over = self._over.acquire(True, _PAUSE)  # before the look, which sees what came until then
                 while self._copy():
                     pass
-                if over:
-                    return
-                time.sleep(_PAUSE)
         finally:
             self._ended.release()
 
@@ -279,6 +276,6 @@ class _Follower:
 
     def end(self) -> None:
         """Copy the rest."""
-        self._over = True
+        self._over.release()
         self._ended.acquire()
         os.close(self._source)

@@ -26,6 +26,18 @@ def write_console(host: "Host", text: str) -> None:
         os.close(descriptor)
 
 
+def print_output(host: "Host", text: str) -> None:
+    """Print lines beside what commands print: into their log, and to where `output` sends them."""
+    data = text.encode("utf-8", "replace")
+    log = host.root.open(OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(log, data)
+    finally:
+        os.close(log)
+    if host.outputs is not None:
+        host.outputs.tell(data)
+
+
 def _write_patiently(descriptor: int, data: bytes) -> None:
     import errno
     import select
@@ -64,11 +76,7 @@ class ShowOnConsole(Change):
         return Probe(DIFFERS, "to be shown")
 
     def apply(self, host: "Host") -> "Optional[str]":
-        log = host.root.open(OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(log, self.text.encode("utf-8", "replace"))
-        finally:
-            os.close(log)
+        print_output(host, self.text)
         try:
             write_console(host, self.text)
         except OSError as error:

@@ -1,9 +1,8 @@
 """The message that a run ends with."""
 
-import os
-
 from tsagent import __version__
 from tsagent.changes.base import DIFFERS, Change, Probe
+from tsagent.changes.console import print_output, write_console
 from tsagent.state import paths
 
 TYPE_CHECKING = False
@@ -38,23 +37,12 @@ class FinalMessage(Change):
     def apply(self, host: "Host") -> "Optional[str]":
         values = _values(host)
         text = fill_in(self.template, lambda name: values.get(name.lower())).strip() + "\n"
-        data = text.encode("utf-8", "replace")
-        log = host.root.open(paths.OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(log, data)
-        finally:
-            os.close(log)
-        if host.outputs is not None:
-            host.outputs.tell(data)
+        print_output(host, text)
         if host.live:
             try:
-                console = host.root.open("/dev/console", os.O_WRONLY | os.O_NOCTTY | os.O_APPEND)
+                write_console(host, text)
             except OSError:
-                return " ".join(text.split())[:_NOTE_LIMIT]  # a machine without a console
-            try:
-                os.write(console, data.replace(b"\n", b"\r\n"))
-            finally:
-                os.close(console)
+                pass  # a machine without a console
         return " ".join(text.split())[:_NOTE_LIMIT]
 
 

@@ -3,10 +3,15 @@
 import gzip
 import http.server
 import os
+import socket
 import stat
 import threading
 
 import pytest
+
+from tsagent.errors import AgentError
+from tsagent.host import Clock, Host
+from tsagent.session.includes import Includes
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="accounts and owners need root")
 
@@ -179,3 +184,58 @@ def test_settings_of_the_kernel_command_line_stand_below_the_users(agent, shelf,
     agent.run("--stage", "network", hardware=hardware)
     assert (agent.root / "etc/by-url").exists()
     assert (agent.root / "etc/hostname").read_text() == "from-user\n"
+
+
+def test_a_network_that_comes_late_is_waited_for():
+    shelf.pages["/k"] = b"#cloud-config\nhostname: url\nwrite_files: [{path: /etc/by-url, content: x}]\n"
+
+    class Late(Clock):
+        def __init__(self):
+            self.skipped = 0.0
+            self.server = None
+
+        def monotonic(self):
+            return super().monotonic() + self.skipped
+
+        def sleep(self, seconds):
+            self.skipped += seconds
+            if self.skipped > 40 and self.server is None:
+                self.server = http.server.HTTPServer(("127.0.0.1", port), Handler)
+                self.server.asked, self.server.pages = [], {"/a": b"late"}
+                threading.Thread(target=self.server.handle_request).start()
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    clock = Late()
+    try:
+        includes = Includes(Host("/", clock=clock), "ins-test", network=True, keep=False)
+        assert includes.get("http://127.0.0.1:%d/a" % port, False, 100) == b"late"
+    finally:
+        if clock.server is not None:
+            clock.server.server_close()
+
+
+def test_all_includes_together_have_a_limit():
+    clock = Ahead()
+    includes = Includes(Host("/", clock=clock), "ins-test", network=True, keep=False)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = "http://127.0.0.1:%d/" % closed.getsockname()[1]
+        for _ in range(5):
+            with pytest.raises(AgentError):
+                includes.get(url, False, 100)
+    assert 119 < clock.skipped < 125
+
+
+class Ahead(Clock):
+    """Waits take no time."""
+
+    def __init__(self):
+        self.skipped = 0.0
+
+    def monotonic(self):
+        return super().monotonic() + self.skipped
+
+    def sleep(self, seconds):
+        self.skipped += seconds

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tsagent.changes.base import Change
     from tsagent.host import Host
 
-LIMIT = 600  # seconds: the login waits for it
+LIMIT = 300  # seconds: the login waits for it
 _PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python")
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 120.0  # seconds for all includes of an instance together
 ONE_DEADLINE = 60.0  # seconds for one of them
-TRIES = 10  # after the first
+TRIES = 1000  # its time is the limit: at this point of a boot the network may still be on its way
 
 
 class Includes:

@@ -187,7 +187,7 @@ def test_settings_of_the_kernel_command_line_stand_below_the_users(agent, shelf,
 
 
 def test_a_network_that_comes_late_is_waited_for():
-    shelf.pages["/k"] = b"#cloud-config\nhostname: url\nwrite_files: [{path: /etc/by-url, content: x}]\n"
+    """Asked again until somebody listens: in its time, not by a count of tries."""
 
     class Late(Clock):
         def __init__(self):

@@ -299,6 +299,30 @@ def test_old_tools(loops, table, kinds):
     assert os.path.exists(disk + "p2")
 
 
+@pytest.mark.parametrize("runner", [None, OldSfdisk()])
+def test_a_table_written_in_part_is_ours_to_write_again(loops, runner):
+    """In the order in which the tools write, half a table looks like none; a disk's cache has its own."""
+    disk = loops.disk(100)
+    settings = {"disk_setup": {disk: {"table_type": "gpt", "layout": [40, 60]}}}
+    (change,), _, host = plan("disk_setup", settings, loops, runner=runner)
+    before = change.before(host)
+    sh("sfdisk", disk, input=b"label: gpt\n,40M\n")
+    assert change.probe(host).warn  # somebody else's, but for what the journal says
+    assert change.probe_resumed(host, before).detail == "its partition table was being written"
+    change.heal(host, before)
+    change.apply(host)
+    assert change.probe_resumed(host, before).detail == "it is partitioned so"
+    with open(disk, "r+b") as stream:
+        stream.seek(-512, os.SEEK_END)
+        stream.write(bytes(512))
+    assert change.probe(host).state == "converged"
+    assert change.probe_resumed(host, before).detail == "its partition table was being written"
+    change.heal(host, before)
+    change.apply(host)
+    assert change.probe_resumed(host, before).detail == "it is partitioned so"
+    assert "corrupt" not in sh("sfdisk", "--verify", disk)
+
+
 def test_without_the_tool_nothing_is_written(loops):
     disk = loops.disk(16)
     settings = {"disk_setup": {disk: {"table_type": "gpt", "layout": True}}}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tsagent.host import Host
 
 _SETTLE_LIMIT = 30.0  # seconds for udev to work off what it has
-_NOTHING_FOUND, _AMBIVALENT = 2, 8  # exit statuses of blkid --probe. Source: blkid(8)
+_NOTHING_FOUND, _AMBIVALENT = 2, 8  # exit statuses of blkid -p. Source: blkid(8)
 
 
 class Signature:
@@ -83,7 +83,7 @@ def settle(host: "Host") -> None:
 
 def signature(host: "Host", device: str) -> Signature:
     """What a device holds. Raises AgentError where that cannot be told."""
-    result = host.run(["blkid", "--probe", "--output", "export", device])
+    result = host.run(["blkid", "-p", "-o", "export", device])
     if result.status == _NOTHING_FOUND:
         return Signature()
     if result.status == _AMBIVALENT:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SECTOR = 512  # bytes
 _TOOL_LIMIT = 120.0  # seconds for sfdisk, which works in fractions of one
 _HEADER_SINCE = (2, 26)  # the util-linux whose sfdisk reads `label:` and knows GPT; el7 has 2.23
+_SFDISK_DAMAGE = ("corrupt", "mismatch", "not on the end")  # what it says, and yet ends well
 _GPT_OF = {"mbr": "dos", "gpt": "gpt"}
 
 
@@ -191,12 +192,15 @@ class PartitionDisk(_TableChange):
 
     def _damaged(self, host: "Host", device: str) -> bool:
         """Whether only a part of the table was written: its copies are at odds."""
-        if self.table != "gpt" or not self._reads_headers(host):
+        if self.table != "gpt":
             return False
-        seen = host.run(["sfdisk", "--verify", device], timeout=_TOOL_LIMIT)
-        return seen.status != 0 or any(
-            word in seen.text for word in ("corrupt", "mismatch", "not on the end")
-        )
+        if self._reads_headers(host):
+            seen = host.run(["sfdisk", "--verify", device], timeout=_TOOL_LIMIT)
+            return seen.status != 0 or any(word in seen.text for word in _SFDISK_DAMAGE)
+        if host.which("sgdisk") is None:
+            return False
+        text = host.run(["sgdisk", "--verify", device], timeout=_TOOL_LIMIT).text
+        return "No problems found" not in text or "invalid" in text.lower()
 
     def _write(self, host: "Host", device: str, rows: "List[Tuple[int, int, str]]") -> None:
         if self._reads_headers(host):
@@ -204,7 +208,9 @@ class PartitionDisk(_TableChange):
             script += "".join("start=%d, size=%d, type=%s\n" % row for row in rows)
             self._sfdisk(host, ["sfdisk", device], script)
         elif self.table == "mbr":
-            self._sfdisk(host, ["sfdisk", "-uS", device], "".join("%d,%d,%s\n" % row for row in rows))
+            self._sfdisk(
+                host, ["sfdisk", "-uS", "-L", "--force", device], "".join("%d,%d,%s\n" % row for row in rows)
+            )
         else:
             words = ["sgdisk", "--clear"]
             for number, (start, size, kind) in enumerate(rows, 1):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DEFAULTS = (None, None, "auto", "defaults,nofail", "0", "2")
 _NONE = (None, "None", "none", "")
 _TAGS = ("LABEL=", "UUID=", "PARTLABEL=", "PARTUUID=", "ID=")
+_OF_CLOUD_INIT = ("x-systemd.requires=cloud-", "x-systemd.after=cloud-", "x-systemd.before=cloud-")
 # What lies on a disk, so that its source must be one. Any other kind (tmpfs, nfs, virtiofs …) names its
 # source in its own way.
 _ON_DISKS = frozenset(
@@ -109,12 +110,22 @@ def _source(context: "Context", name: str, kind: str, options: "List[str]") -> "
 
 
 def _careful(context: "Context", place: str, source: str, options: str) -> str:
-    """The options, with `nofail` for a device that is not there: no boot is to wait for it."""
-    options = ",".join(word for word in options.split(",") if word and word != MARK) or "defaults"
-    words = options.split(",")
-    if not context.live or not source.startswith("/dev/") or "nofail" in words or "noauto" in words:
-        return options
-    if context.exists(source):
-        return options
-    context.warn("%s: there is no %s: its line gets the option nofail" % (place, source))
-    return options + ",nofail"
+    """The options, with `nofail` for a device that is not there: no boot is to wait for it.
+
+    What they say of cloud-init's own units is left out: systemd refuses a mount that requires a unit which
+    is not there.
+    """
+    words = []
+    for word in options.split(","):
+        if word.startswith(_OF_CLOUD_INIT):
+            context.choose(place, "without " + word, "cloud-init does not run here")
+        elif word == "nobootwait":
+            words.append("nofail")  # what it is called where systemd is the manager
+        elif word and word != MARK:
+            words.append(word)
+    words = list(dict.fromkeys(words)) or ["defaults"]
+    absent = context.live and source.startswith("/dev/") and not context.exists(source)
+    if absent and "nofail" not in words and "noauto" not in words:
+        context.warn("%s: there is no %s: its line gets the option nofail" % (place, source))
+        words.append("nofail")
+    return ",".join(words)

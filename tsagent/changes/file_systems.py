@@ -11,6 +11,7 @@ from tsagent.changes.block_devices import (
     owner_of,
     real_device,
     refuse_in_use,
+    settle,
     signature,
     wipe,
 )
@@ -165,6 +166,7 @@ class MakeFileSystem(Change):
             raise AgentError(
                 "%s succeeded, and yet %s holds %s" % (result.argv[0], target, made), "not-converged"
             )
+        settle(host)  # so that its label's name is there for what comes next
         return "on %s" % target
 
     # -- where ----------------------------------------------------------------------------------

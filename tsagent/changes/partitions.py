@@ -19,6 +19,7 @@ from tsagent.changes.block_devices import (
 )
 from tsagent.disks.layout import place
 from tsagent.errors import AgentError
+from tsagent.host.process import CommandFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SECTOR = 512  # bytes
 _TOOL_LIMIT = 120.0  # seconds for sfdisk, which works in fractions of one
+_TRIES = 3  # to have the kernel read the table: udev may hold a partition open for a moment
 _HEADER_SINCE = (2, 26)  # the util-linux whose sfdisk reads `label:` and knows GPT; el7 has 2.23
 _SFDISK_DAMAGE = ("corrupt", "mismatch", "not on the end")  # what it says, and yet ends well
 _GPT_OF = {"mbr": "dos", "gpt": "gpt"}
@@ -69,6 +71,7 @@ class _TableChange(Change):
 
     def clear(self, host: "Host", device: str) -> "Dict[str, Any]":
         """Take everything off the disk; the facts about it from before."""
+        settle(host)  # what udev has open cannot be taken away
         refuse_in_use(host, device, whole=True)
         record = disk_record(host, device)
         found = contents(host, record)
@@ -77,8 +80,10 @@ class _TableChange(Change):
         if found:
             # The partitions first: what they hold would else be found in those that take their place.
             wipe(host, [name for name in found if name != device] + [device])
+        settle(host)
         if record["partitions"]:
             host.run(["partx", "--delete", device], timeout=_TOOL_LIMIT)
+            settle(host)
         return record
 
 
@@ -164,10 +169,15 @@ class PartitionDisk(_TableChange):
             table = table_of(host, device)
         if table is None or not self._as_wanted(table):
             raise AgentError("the new partition table of %s cannot be read back" % device, "not-converged")
-        if not self._known(host, device, table):
-            host.run(["partx", "--delete", device], timeout=_TOOL_LIMIT)
-            host.check(["partx", "--add", device], timeout=_TOOL_LIMIT)
         settle(host)
+        for tried in range(_TRIES):
+            if self._known(host, device, table):
+                break
+            host.run(["partx", "--delete", device], timeout=_TOOL_LIMIT)
+            added = host.run(["partx", "--add", device], timeout=_TOOL_LIMIT)
+            if added.status != 0 and tried == _TRIES - 1:
+                raise CommandFailed(added, "the table is written; the kernel reads it at the next boot")
+            settle(host)
         return None
 
     def _as_wanted(self, table: "PartitionTable") -> bool:

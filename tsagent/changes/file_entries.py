@@ -197,7 +197,7 @@ def permissions(value: "Any", place: str, warn: "Callable[[str], None]") -> "Opt
     if value is None:
         return None
     mode = -1
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= _LARGEST_MODE:
         mode = int(value)
         if mode > _DECIMAL_MODES and all(digit in "01234567" for digit in str(mode)):
             words = "%s: permissions %d is a decimal number, mode %04o: write '0%d'"
@@ -227,6 +227,8 @@ def _content(
     uri = source.get("uri")
     if not uri:
         return _given(entry, limit)
+    if not isinstance(uri, str) or not _is_text(uri):
+        raise AgentError("the uri of its source is not text", "bad-content", "write it in quotes")
     instead: "Optional[bytes]" = None
     if entry.get("content") is not None:
         try:
@@ -235,7 +237,7 @@ def _content(
             warn("%s: %s: nothing is used in place of its source" % (place, error.message))
     headers = source.get("headers")
     pairs = headers.items() if isinstance(headers, dict) else ()
-    return Source(str(uri), {str(name): str(value) for name, value in pairs}, instead)
+    return Source(uri, {str(name): str(value) for name, value in pairs}, instead)
 
 
 def _given(entry: "Dict[str, Any]", limit: int) -> bytes:
@@ -261,10 +263,19 @@ def _from_base64(data: bytes) -> bytes:
 
 
 def _path(path: "Any") -> str:
-    if not isinstance(path, str) or not path.strip("/") or "\0" in path:
+    if not isinstance(path, str) or not path.strip("/") or "\0" in path or not _is_text(path):
         raise AgentError("it has no path", "bad-path")
     # `a//b` and `a/./b` are one file; `..` is left to the root, which knows the links.
     return "/" + "/".join(name for name in path.split("/") if name not in ("", "."))
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be written as bytes: YAML may escape halves of a character."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _owner(value: "Any") -> "Tuple[Optional[str], Optional[str]]":

@@ -101,6 +101,7 @@ class Server:
 
     def __init__(self, directory, keys):
         self.requests = []
+        self.keys = keys
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(handler):  # noqa: N802, N805

@@ -300,3 +300,54 @@ def test_a_proxy_with_a_password(tmp_path, checkout, archive):
     assert "Candidate: 2.0" in seen["policy"]
     assert seen["list"].startswith("# off (disable_suites): deb http://archive.invalid/debian")
     assert {state for state, _, _, _ in seen["seen"]["outcomes"]} == {"applied"}
+
+
+RUN = """
+write("/etc/apt/sources.list", "deb http://archive.invalid/debian wheel main\\n")
+write("/var/lib/tsagent/clean", "")  # a first boot, though there are host keys
+user_data = root + "/user-data"
+with open(user_data, "w", encoding="utf-8") as stream:
+    stream.write({user_data!r})
+line = [sys.executable, "-m", "tsagent", "run", "--root", root, "--commands", "chroot", "--source", "none"]
+line += ["--user-data", user_data, "--format", "json", "--only"]
+environment = dict(os.environ, PYTHONPATH={checkout!r}, PYTHONDONTWRITEBYTECODE="1")
+runs = []
+for only in ("apt", "packages", "apt"):
+    done = subprocess.run(
+        line + [only], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    runs.append([done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")])
+logs = "".join(read("/var/log/" + name) for name in os.listdir(root + "/var/log") if name.startswith("tsagent"))
+public = read("/run/tsagent/status.json") + read("/run/tsagent/instance.json")
+installed = root + "/usr/share/greeting/version"
+version = read("/usr/share/greeting/version") if os.path.exists(installed) else ""
+report(runs=runs, logs=logs, public=public, version=version)
+"""
+USER_DATA = """\
+#cloud-config
+apt:
+  primary:
+    - arches: [default]
+      uri: http://{address}/debian
+      keyid: {fingerprint}
+      keyserver: http://{address}
+  http_proxy: http://user:hunter22@{address}/
+  debconf_selections:
+    set: greeting greeting/word password hunter33
+packages: [greeting]
+"""
+
+
+def test_a_run_of_the_program(tmp_path, checkout, archive):
+    """Sources first, then packages; the second run changes nothing; no secret is told."""
+    first = archive.signers[0]
+    archive.keys[first.fingerprint] = first.public
+    user_data = USER_DATA.format(address=archive.address, fingerprint=first.fingerprint)
+    script = PRELUDE.format(facts=FACTS) + RUN.format(user_data=user_data, checkout=checkout)
+    seen = run_inside(tmp_path, checkout, script)
+    assert [code for code, _, _ in seen["runs"]] == [0, 0, 0], seen["runs"]
+    assert '"applied"' in seen["runs"][0][1] and "installed greeting" in seen["runs"][1][1]
+    assert '"applied"' not in seen["runs"][2][1]
+    assert seen["version"] == "2.0\n"
+    told = seen["logs"] + seen["public"] + "".join(out + errors for _, out, errors in seen["runs"])
+    assert "hunter" not in told

@@ -1,7 +1,7 @@
 """Run by cloud-init's interpreter: judges configurations by cloud-init's schema.
 
-Standard input: a JSON list of configurations; standard output: a JSON list of "" for a valid one, else what is
-wrong with it; null where cloud-init raises something else.
+Standard input: a JSON list of configurations; standard output: a JSON list of "" for a valid one, else what
+is wrong with it; null where cloud-init raises something else.
 """
 
 import json

@@ -38,10 +38,14 @@ def _keys(context: "Context") -> "Iterator[Change]":
     replace = settings.get("ssh_deletekeys", True) is not False
     made: "List[Change]" = []
     certificates: "Dict[str, str]" = {}
-    given = _given(context)
+    given = _given(context, replace)
+    published = settings.get("ssh_publish_hostkeys")
+    if isinstance(published, dict) and published.get("enabled", True):
+        context.choose("ssh_publish_hostkeys", "not published", "there is no place to publish host keys to")
     if given:
         for kind, parts in given.items():
-            made.append(InstallHostKey(kind, parts["private"], parts.get("public"), "ssh_keys"))
+            if "private" in parts:
+                made.append(InstallHostKey(kind, parts["private"], parts.get("public"), "ssh_keys"))
             if parts.get("certificate"):
                 certificates[kind] = parts["certificate"]
     else:
@@ -79,8 +83,11 @@ def _kinds(context: "Context") -> "List[str]":
     return chosen
 
 
-def _given(context: "Context") -> "Dict[str, Dict[str, str]]":
-    """The key pairs of ssh_keys, by type; a public key or certificate without its private key is left out."""
+def _given(context: "Context", replace: bool) -> "Dict[str, Dict[str, str]]":
+    """What ssh_keys gives, by type: key pairs, and certificates of keys that are there and stay.
+
+    A public key or certificate whose private key is not to be had is left out.
+    """
     keys = context.settings.get("ssh_keys")
     found: "Dict[str, Dict[str, str]]" = {}
     for name, value in sorted(keys.items()) if isinstance(keys, dict) else ():
@@ -90,6 +97,8 @@ def _given(context: "Context") -> "Dict[str, Dict[str, str]]":
         elif isinstance(value, str) and value.strip():
             found.setdefault(kind, {})[part] = value
     for kind in [kind for kind, parts in found.items() if "private" not in parts]:
+        if not replace and "certificate" in found[kind] and context.exists(host_key_path(kind)):
+            continue
         context.warn("ssh_keys: %s_private is missing; what there is of %s is left out" % (kind, kind))
         del found[kind]
     return found

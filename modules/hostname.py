@@ -8,6 +8,7 @@ gives the machine afterwards is never taken back at a boot.
 from tsagent.changes.files import WriteFile
 from tsagent.changes.host_names import names_of, sanitised, shortened
 from tsagent.changes.system import SetHostname
+from tsagent.people import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
     reason = "from %s" % source
     chosen = ""
     nothing = "neither user data nor metadata names the host"
-    if settings.get("preserve_hostname"):
+    if switch(settings.get("preserve_hostname")):
         nothing = "preserve_hostname is true"
     elif short or full:
         chosen = _choose(context, short, full, source)
     if chosen:
-        keeps_file = settings.get("create_hostname_file") is False and not context.exists(FILE)
+        keeps_file = switch(settings.get("create_hostname_file")) is False and not context.exists(FILE)
         if keeps_file:
             context.choose(FILE, "not created", "create_hostname_file is false and there is none")
         else:
@@ -46,7 +47,7 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
 
 def _choose(context: "Context", short: str, full: str, source: str) -> str:
     """The name to set: sanitised, and short enough for the kernel; empty where nothing is left."""
-    prefer = context.settings.get("prefer_fqdn_over_hostname")
+    prefer = switch(context.settings.get("prefer_fqdn_over_hostname"))
     family = context.facts.os.family or ""
     if prefer is None:
         wants_full = not family.startswith("debian")

@@ -3,6 +3,7 @@
 from tsagent.changes.files import EditFile, RemoveFile, WriteFile
 from tsagent.changes.ssh import DIRECTORY, KEY_TYPES, GenerateHostKey, InstallHostKey, host_key_path
 from tsagent.changes.ssh_text import reads_drop_ins
+from tsagent.people import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def _missing(context: "Context") -> "Union[Nothing, Iterator[Change]]":
 
 def _keys(context: "Context") -> "Iterator[Change]":
     settings = context.settings
-    replace = settings.get("ssh_deletekeys", True) is not False
+    replace = switch(settings.get("ssh_deletekeys")) is not False
     made: "List[Change]" = []
     certificates: "Dict[str, str]" = {}
     given = _given(context, replace)

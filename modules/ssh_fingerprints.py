@@ -4,6 +4,7 @@ from tsagent.changes.console import ShowOnConsole
 from tsagent.changes.ssh import DIRECTORY
 from tsagent.changes.ssh_fingerprint import DIGESTS, fingerprint, key_bits, kind_name
 from tsagent.changes.ssh_text import keys_file, parse_public_key
+from tsagent.people import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,18 +28,19 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
     emit = section.get("emit_keys_to_console") if isinstance(section, dict) else None
     if emit is None:
         emit = settings.get("emit_keys_to_console")
+    emit, quiet = switch(emit), switch(settings.get("no_ssh_fingerprints"))
     changes: "List[Change]" = []
     if emit is not False:
         lines = _host_keys(context)
         if lines:
             changes.append(ShowOnConsole("\n".join(lines), "the host keys", "ssh: emit_keys_to_console"))
-    if not settings.get("no_ssh_fingerprints"):
+    if not quiet:
         lines = _user_keys(context)
         if lines:
             changes.append(
                 ShowOnConsole("\n".join(lines), "the fingerprints of users' keys", "no_ssh_fingerprints")
             )
-    if emit is False and settings.get("no_ssh_fingerprints"):
+    if emit is False and quiet:
         return context.nothing("neither host keys nor fingerprints are wanted")
     return changes or context.nothing("there are no ssh keys to show")
 

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     Warn = Callable[[str], None]
 
 # What useradd takes, without what would be read as an option, a path or a field. Source: useradd(8).
-_NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?$")
+_NAME = re.compile(r"^[A-Za-z0-9_.][A-Za-z0-9_.-]*\$?\Z")
 _NAME_LETTERS = 32
-_FIELDS = frozenset(
-    ["name", "uid", "gecos", "homedir", "primary_group", "groups", "no_create_home", "no_user_group"]
-    + ["no_log_init", "system", "shell", "lock_passwd", "passwd", "hashed_passwd", "plain_text_passwd"]
-    + ["ssh_authorized_keys", "ssh_import_id", "ssh_redirect_user", "sudo", "doas", "expiredate"]
-    + ["inactive", "selinux_user", "create_groups", "snapuser"]
+_TEXTS = frozenset(
+    ["name", "uid", "gecos", "homedir", "primary_group", "shell", "passwd", "hashed_passwd"]
+    + ["plain_text_passwd", "expiredate", "inactive", "selinux_user", "snapuser"]
 )
+_SWITCHES = frozenset(
+    ["no_create_home", "no_user_group", "no_log_init", "system", "lock_passwd", "ssh_redirect_user"]
+    + ["create_groups"]
+)
+_LISTS = frozenset(["groups", "ssh_authorized_keys", "ssh_import_id", "doas", "sudo"])
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -39,19 +42,20 @@ def switch(value: "Any") -> "Optional[bool]":
 
 def words(value: "Any") -> "List[str]":
     """A list of names: a list, a comma-separated text, or the keys of a mapping."""
-    if value is None:
-        return []
     if isinstance(value, str):
         value = value.split(",")
+    if not isinstance(value, (list, tuple, dict)):
+        return []
     names = [str(item).strip() for item in value]
     return list(dict.fromkeys(name for name in names if name))
 
 
 def default_user(settings: "Dict[str, Any]") -> "Dict[str, Any]":
     """The image's default user with what `system_info:` and `user:` put over it; root where none is named."""
-    base = _fields(settings.get("default_user") or {})
+    base: "Dict[str, Any]" = {}
     system = settings.get("system_info")
-    for over in (system.get("default_user") if isinstance(system, dict) else None, settings.get("user")):
+    images = system.get("default_user") if isinstance(system, dict) else None
+    for over in (settings.get("default_user"), images, settings.get("user")):
         if isinstance(over, str):
             over = {"name": over}
         if not isinstance(over, dict):
@@ -113,10 +117,10 @@ def _asked(value: "Any") -> "Iterator[Tuple[str, Dict[str, Any]]]":
         for name, fields in value.items():
             if isinstance(fields, dict):
                 yield str(name), _fields(fields)
-            elif fields is None or isinstance(fields, str) or switch(fields):
+            elif fields is None or switch(fields):
                 yield str(name), {}
         return
-    for item in words(value) if isinstance(value, str) else value or []:
+    for item in value if isinstance(value, list) else words(value):
         if isinstance(item, dict):
             fields = _fields(item)
             yield str(fields.pop("name", "")), fields
@@ -126,6 +130,39 @@ def _asked(value: "Any") -> "Iterator[Tuple[str, Dict[str, Any]]]":
 
 
 def _fields(item: "Dict[str, Any]") -> "Dict[str, Any]":
-    """The fields of a user under their present names: `lock-passwd` is `lock_passwd`."""
-    renamed = {str(key).replace("-", "_"): value for key, value in item.items()}
-    return {key: value for key, value in renamed.items() if key in _FIELDS}
+    """The fields of a user under their present names: `lock-passwd` is `lock_passwd`.
+
+    What is not of the right type is taken where it is clear what is meant, and left out where not: the
+    user is made all the same. Validation has said so.
+    """
+    found: "Dict[str, Any]" = {}
+    for key, value in item.items():
+        name = str(key).replace("-", "_")
+        if name in _TEXTS:
+            value = _text(value)
+        elif name in _SWITCHES:
+            value = switch(value)
+        elif name in _LISTS:
+            value = _list(name, value)
+        else:
+            continue
+        if value is not None or name == "sudo":
+            found[name] = value
+    return found
+
+
+def _text(value: "Any") -> "Optional[str]":
+    if value is None or isinstance(value, (bool, list, dict)):
+        return None
+    return str(value)
+
+
+def _list(name: str, value: "Any") -> "Any":
+    """A text or a list of texts; None for what is none of them."""
+    if isinstance(value, list):
+        return [item for item in value if isinstance(item, str)]
+    if isinstance(value, dict) and name == "groups":
+        return [str(group) for group in value]
+    if isinstance(value, dict) and name == "ssh_authorized_keys":
+        return [key for key in value.values() if isinstance(key, str)]
+    return value if isinstance(value, str) or (isinstance(value, bool) and name == "sudo") else None

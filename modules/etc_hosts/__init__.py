@@ -23,6 +23,10 @@ HOSTNAME = "/etc/hostname"
 def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
     """One change, or the reason that there is none."""
     wanted = context.settings.get("manage_etc_hosts")
+    if isinstance(wanted, str) and wanted not in ("localhost", "template"):
+        from tsagent.people import switch
+
+        wanted = switch(wanted)
     if wanted in (None, False):
         return context.nothing("manage_etc_hosts is false")
     names = _names(context)

@@ -71,7 +71,10 @@ def plan(context: "Context") -> "Iterator[Change]":
 
 
 def _account(context: "Context", person: "Dict[str, Any]") -> CreateUser:
-    group = str(person["primary_group"]) if person.get("primary_group") else None
+    group = person.get("primary_group") or None
+    if group is not None and not good_name(group):
+        context.warn("users: %s: %r cannot be the name of a group; left out" % (person["name"], group))
+        group = None
     uid = person.get("uid")
     if uid is not None and not str(uid).isdigit():
         context.warn("users: %s: uid is not a number; the next free one is taken" % person["name"])
@@ -142,7 +145,7 @@ def _access(
     settings = context.settings
     # The user data's own first, then those of the metadata.
     cloud = _lines(settings.get("ssh_authorized_keys"))
-    if settings.get("allow_public_ssh_keys", True):
+    if switch(settings.get("allow_public_ssh_keys")) is not False:
         cloud += _lines(context.instance.get("public_keys"))
     cloud = _keys(context, "the instance", cloud)
     chosen = [person["name"] for person in asked if person.get("default")]
@@ -170,8 +173,8 @@ def _access(
             inside.append(change)
             yield change
     root = accounts.get("root") or CreateUser("root")
-    wants = settings.get("disable_root")
-    disable = bool(wants) if wants is not None else default["name"] != "root"
+    wants = switch(settings.get("disable_root"))
+    disable = wants if wants is not None else default["name"] != "root"
     if disable and not inside:
         disable = False
         if wants:
@@ -181,7 +184,8 @@ def _access(
         yield root
     if disable and cloud:
         # Only once the others' keys are in place, and never those that users: gives to root itself.
-        options = settings.get("disable_root_opts") or _REDIRECT
+        options = settings.get("disable_root_opts")
+        options = " ".join(options.split()) if isinstance(options, str) and options.strip() else _REDIRECT
         user = next((name for name in chosen if name != "root"), inside[0].user)
         lines = _disabled(cloud, options, user, "root")
         yield _authorize(context, root, lines, True, "disable_root", inside)
@@ -232,7 +236,7 @@ def _key_file(context: "Context", account: CreateUser) -> "Union[str, Later]":
 
 def _lines(value: "Any") -> "List[str]":
     """Keys as lines, whether given as a text of several or a list."""
-    items = [value] if isinstance(value, str) else value or []
+    items = value if isinstance(value, list) else [value] if isinstance(value, str) else []
     return [line.strip() for item in items for line in str(item).splitlines() if line.strip()]
 
 

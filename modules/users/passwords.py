@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # A hash as crypt(5) writes it: a method between dollars, then salt and digest. A password that looks
 # so is taken for one, as cloud-config always has it for chpasswd's list.
-_HASH = re.compile(r"^\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|md5)(?:\$[^$:\n]*){1,3}$")
+_HASH = re.compile(r"^\$(?:1|2[abxy]?|5|6|7|y|gy|sha1|md5)(?:\$[^$:\n]*){1,3}\Z")
 _RANDOM = ("R", "RANDOM")
 
 
@@ -50,6 +50,9 @@ def _change(
     context: "Context", name: str, fields: "Dict[str, Any]", accounts: "Dict[str, CreateUser]"
 ) -> "Optional[SetPassword]":
     why = fields.pop("why")
+    for form in ("plain", "hashed"):
+        if form in fields:
+            fields[form] = fields[form].rstrip("\r\n")  # of a YAML block
     if not good_name(name):
         context.warn("%s %r cannot be the name of a user; left out" % (why, name))
         return None
@@ -91,7 +94,9 @@ def _listed(context: "Context", section: "Dict[str, Any]") -> "Iterator[Tuple[st
         else:
             yield str(item["name"]), {"plain" if kind == "text" else "hashed": str(item["password"])}
     lines = section.get("list")
-    for line in lines.splitlines() if isinstance(lines, str) else lines or []:
+    if isinstance(lines, str):
+        lines = lines.splitlines()
+    for line in lines if isinstance(lines, list) else []:
         name, colon, value = str(line).partition(":")
         if not str(line).strip():
             continue
@@ -104,4 +109,5 @@ def _listed(context: "Context", section: "Dict[str, Any]") -> "Iterator[Tuple[st
 
 
 def _typed(value: str) -> "Dict[str, Any]":
+    value = value.rstrip("\r\n")
     return {"hashed": value} if _HASH.match(value) else {"plain": value}

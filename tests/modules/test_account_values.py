@@ -1,4 +1,4 @@
-"""The modules of accounts and names cope with any value of any type: validation hands them what is wrong, too."""
+"""The modules of accounts and names cope with any value: validation hands them what is wrong, too."""
 
 import random
 

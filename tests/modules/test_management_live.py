@@ -47,11 +47,11 @@ def inside(*words, **more):
 
 def write(path, text):
     os.makedirs(os.path.dirname(root + path), exist_ok=True)
-    with open(root + path, "w") as stream:
+    with open(root + path, "w", encoding="utf-8") as stream:
         stream.write(text)
 
 def read(path):
-    with open(root + path) as stream:
+    with open(root + path, encoding="utf-8") as stream:
         return stream.read()
 
 for place in sorted({{{checkout!r}, sys.prefix, sys.base_prefix}}):
@@ -67,7 +67,7 @@ git = ["git", "-C", root + "/srv/site", "-c", "user.name=t", "-c", "user.email=t
 for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "plays"]):
     subprocess.check_call(git + words)
 
-env = dict(os.environ, PYTHONPATH={checkout!r}, PYTHONDONTWRITEBYTECODE="1")
+env = dict(PATH="/usr/sbin:/usr/bin:/sbin:/bin", PYTHONPATH={checkout!r}, PYTHONDONTWRITEBYTECODE="1")
 line = [sys.executable, "-m", "tsagent", "run", "--source", "nocloud:/srv/seed", "--only"]
 runs = {{}}
 for name in ("puppet", "ansible", "phone_home"):

@@ -296,6 +296,29 @@ def test_a_name_that_resolves_to_a_link_local_address_is_refused(monkeypatch):
     assert failure(web(), "http://innocent.example/").code == "web-refused"
 
 
+@pytest.mark.parametrize(
+    "host, address, code",
+    [
+        ("mirrors.tencentyun.com", "169.254.0.3", "web-unreachable"),
+        ("b.cos.ap-guangzhou.myqcloud.com", "169.254.0.47", "web-unreachable"),
+        ("mirrors.tencentyun.com", "169.254.0.23", "web-refused"),
+        ("mirrors.tencentyun.com", "fe80::1", "web-refused"),
+        ("nottencentyun.com", "169.254.0.3", "web-refused"),
+    ],
+)
+def test_the_clouds_own_services_may_be_link_local(monkeypatch, host, address, code):
+    def lookup(name, port, *_):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert failure(web(), "http://%s/" % host, retries=0).code == code
+
+
+def refuse(*_):
+    raise ConnectionRefusedError(111, "Connection refused")
+
+
 def test_a_resolver_that_hangs_is_left(monkeypatch):
     gate = threading.Event()
 

@@ -49,7 +49,10 @@ def listed_types(source: bytes) -> "Optional[List[str]]":
     """What `list_types` returns, where its text says so plainly. Raises SyntaxError and ValueError."""
     import ast
 
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except (RecursionError, MemoryError):
+        raise SyntaxError("nested too deep") from None
     constants = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -76,7 +79,7 @@ def _strings(node: "Optional[ast.expr]", constants: "Dict[str, ast.expr]") -> "O
             item = constants.get(item.id, item)
         try:
             value = ast.literal_eval(item)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
         if not isinstance(value, str):
             return None

@@ -19,6 +19,9 @@ _PARAMETER = re.compile(
     r';\s{0,20}([^\s=;"]{1,100})\s{0,20}=\s{0,20}("(?:[^"\\]|\\.){0,300}"|[^\s;"]{1,300})'
 )
 
+# Python knows stranger ones, some of which take a square of the time.
+_CHARSET = re.compile(r"(iso[-_]?8859|latin|windows-|cp\d|utf-?(16|32)|koi8|gb|big5|euc[-_]|shift|sjis)")
+
 
 class MimeError(Exception):
     """A message that cannot be split; the text says why, without quoting it."""
@@ -68,7 +71,7 @@ class Entity:
 def in_utf8(content: bytes, charset: str) -> bytes:
     """Text of another character set as UTF-8; as it is where the set is not known, or is not kept."""
     name = charset.strip().lower()
-    if name in ("", "utf-8", "utf8", "us-ascii", "ascii"):
+    if not _CHARSET.match(name):
         return content
     try:
         return content.decode(name).encode("utf-8")

@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 WORDS = "link-local and metadata addresses are refused"
 
-# Metadata services that are not link-local. Source: the documentation of these clouds.
+# Metadata services. Source: the documentation of these clouds.
 _METADATA = (
+    "169.254.0.23",  # Tencent Cloud
+    "169.254.169.254",  # Tencent Cloud, too, and most others
+    "169.254.170.2",  # credentials of containers
     "100.100.100.200",  # Alibaba Cloud
     "192.0.0.192",  # Oracle Cloud, classic
     "fd00:ec2::254",  # Amazon EC2
     "fd20:ce::254",  # Google Cloud
 )
+# Tencent Cloud: within it the names of its mirrors and object storage lead to addresses of 10/8, 100.64/10
+# and 169.254/16. Source: vendor documentation, "COS: how to tell intranet access".
+_OWN_DOMAINS = (".tencentyun.com", ".myqcloud.com")
 _METADATA_NAMES = ("metadata.tencentyun.com", "metadata.google.internal", "metadata")
 
 
@@ -62,11 +68,13 @@ def check_name(host: str) -> None:
 def resolve(host: str, port: int, deadline: "Deadline") -> "List[Tuple[int, str]]":
     """(family, address) of each address of a host, by the deadline, none of them refused.
 
-    One that is refused refuses all: a name that mixes them is no honest one. Raises Failure.
+    One that is refused refuses all: a name that mixes them is no honest one. The cloud's own services may be
+    link-local. Raises Failure.
     """
     answers = []
     for family, address in _lookup(host, port, deadline):
-        if refused(address):
+        own = host.rstrip(".").endswith(_OWN_DOMAINS) and address not in _METADATA and ":" not in address
+        if refused(address) and not own:
             raise Failure("web-refused", WORDS)
         if (family, address) not in answers:
             answers.append((family, address))

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 
 import pytest
 
@@ -193,5 +194,8 @@ def test_rights_are_given_up_and_what_goes_wrong_comes_back(host):
         as_user(host.root, account, fail)
     assert caught.value.code == "command-failed"
     assert os.geteuid() == 0
+    with pytest.raises(AgentError) as caught:
+        as_user(host.root, account, lambda tree: time.sleep(60), patience=0.1)
+    assert caught.value.code == "timed-out"
     large = b"x" * 3000000
     assert as_user(host.root, account, lambda tree: large) == large

@@ -91,6 +91,13 @@ class Machine:
         output, complaints = process.communicate(timeout=60)
         return process.returncode, output.decode("utf-8"), complaints.decode("utf-8", "replace")
 
+    def server_says(self, word):
+        """What the server makes of its configuration."""
+        (self.top / "enter").write_text(ENTER.replace("-i -f", "-T -f"))
+        argv = ["unshare", "--mount", "sh", str(self.top / "enter"), str(self.root), "/usr/sbin/sshd"]
+        lines = subprocess.check_output(argv).decode("utf-8").splitlines()
+        return [line.split(" ", 1)[1] for line in lines if line.split(" ", 1)[0] == word]
+
     def trust(self, line):
         (self.top / "known_hosts").write_text(line + "\n")
 
@@ -177,6 +184,18 @@ def test_a_client_that_trusts_an_authority_knows_the_host_by_its_certificate(mac
     assert (status, output) == (0, "ann\n"), said
     machine.trust("@cert-authority *.example.com " + keygen(machine.top / "other-ca"))
     assert machine.login("ann", "id -un", "-o", only)[0] == 255
+
+
+@pytest.mark.parametrize(
+    "config", ["Include /etc/ssh/sshd_config.d/*.conf\nPasswordAuthentication yes\n", ""]
+)
+@pytest.mark.parametrize("wanted, said", [(True, "yes"), (False, "no"), ("no", "no")])
+def test_the_server_takes_passwords_or_not(machine, config, wanted, said):
+    machine.configure(config)
+    (machine.root / "etc/ssh/sshd_config.d/50-image.conf").write_text("PasswordAuthentication yes\n")
+    machine.apply("ssh", {"ssh_genkeytypes": ["ed25519"]})
+    machine.apply("users", {"users": [], "ssh_pwauth": wanted})
+    assert machine.server_says("passwordauthentication") == [said]
 
 
 def test_what_stands_in_the_plan_holds_no_private_key(machine):

@@ -208,14 +208,17 @@ class WriteSudoers(WriteFile):
         return None if host.which("visudo") else "not checked: there is no visudo"
 
     def _refused(self, host: "Host") -> "List[str]":
-        """The rules that visudo refuses: all are looked at together, each alone only if need be."""
+        """The rules that visudo refuses: all are looked at together, and by halves where it refuses them."""
         if host.which("visudo") is None:
             return []
 
-        def bad(rules: "List[str]") -> bool:
-            return host.run(["visudo", "-c", "-f", "-"], stdin=_sudoers(rules)).status != 0
+        def refused(rules: "List[str]") -> "List[str]":
+            if host.run(["visudo", "-c", "-f", "-"], stdin=_sudoers(rules)).status == 0:
+                return []
+            half = len(rules) // 2
+            return refused(rules[:half]) + refused(rules[half:]) if half else rules
 
-        return [rule for rule in self.rules if bad([rule])] if bad(self.rules) else []
+        return refused(self.rules)
 
     def _write(self, host: "Host") -> None:
         if not host.root.is_dir(os.path.dirname(self.path(host))):

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
     from tsagent.host.accounts import Account
 
-_PATIENCE = 30.0  # seconds: a home may lie on a server that does not answer
+PATIENCE = 30.0  # seconds: a home may lie on a server that does not answer
 _LIMIT = 4 << 20  # bytes of an answer
 
 
-def as_user(tree: Tree, account: "Account", work: "Callable[[Tree], bytes]") -> bytes:
+def as_user(
+    tree: Tree, account: "Account", work: "Callable[[Tree], bytes]", patience: float = PATIENCE
+) -> bytes:
     """What `work(tree)` gives, called as the user with the tree as the user sees it.
 
     Without root's rights, and for root, it is simply called. `work` must have imported all it needs. An
-    OSError or AgentError of it is raised here; AgentError `timed-out` where it does not end within 30 s.
+    OSError or AgentError of it is raised here; AgentError `timed-out` where it does not end within `patience` seconds.
     """
     if os.geteuid() != 0 or account.uid == 0:
         return work(tree)
@@ -40,7 +42,7 @@ def as_user(tree: Tree, account: "Account", work: "Callable[[Tree], bytes]") -> 
     if child == 0:
         _in_child(tree, account, groups, work, sink)
     os.close(sink)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     parts: "List[bytes]" = []
     options = 0
     try:

@@ -176,6 +176,8 @@ def test_replace_fs_takes_the_kind_it_names(loops, tmp_path):
     assert states(apply(changes, host)) == ["warned"]
     changes, _, host = plan("disk_setup", {"fs_setup": [dict(wanted, replace_fs="ext4")]}, loops)
     assert states(apply(changes, host)) == ["applied"] and held(disk) == ("btrfs", "new")
+    changes, _, host = plan("disk_setup", {"fs_setup": [dict(wanted, replace_fs="btrfs")]}, loops)
+    assert states(apply(changes, host)) == ["already"]
 
 
 @pytest.mark.parametrize(

@@ -183,10 +183,10 @@ class MakeFileSystem(Change):
         single = len(candidates) == 1
         for device in candidates:
             seen = signature(host, device)
-            if not seen or (self.replace and seen.kind == self.replace):
-                return device, seen, ""
             if self._matches(seen):
                 return device, seen, "%s holds %s" % (device, seen)
+            if not seen or (self.replace and seen.kind == self.replace):
+                return device, seen, ""
             if single:
                 if self.overwrite:
                     return device, seen, ""

@@ -1,6 +1,8 @@
 """What is said of user data that its writer got wrong: the place, what was expected, the likely one meant."""
 
+import glob
 import json
+import os
 import re
 
 import jsonschema
@@ -318,7 +320,12 @@ CASES = [
     ("merge_how: [{name: list, settings: [append]}, {name: dict, settings: []}]", []),
     (
         "merge_how: append",
-        ['2:12: error: /merge_how: expected the like of "list(append)+dict(recurse_list)+str()"'],
+        [
+            (
+                '2:12: error: /merge_how: expected the like of "list(append)+dict(recurse_list)+str()" '
+                "or a list of mappings, found a string"
+            )
+        ],
     ),
     (
         "merge_type: [{name: list, settings: [apend]}]",
@@ -447,3 +454,26 @@ def test_many_blanks_before_a_text_of_no_format_take_no_time(tmp_path):
     text, code = validate_files([str(file)], [SCHEMA])
     assert code == 1
     assert "no known format" in text
+
+
+def _patterns(schema, path):
+    """The patterns of a schema that have no words for people."""
+    if isinstance(schema, dict):
+        words = schema.get("x-tsagent") or {}
+        if isinstance(schema.get("pattern"), str) and not words.get("expected"):
+            yield path
+        for key, below in schema.items():
+            for found in _patterns(below, "%s/%s" % (path, key)):
+                yield found
+    elif isinstance(schema, list):
+        for index, below in enumerate(schema):
+            for found in _patterns(below, "%s/%d" % (path, index)):
+                yield found
+
+
+def test_no_error_shows_people_a_regular_expression(checkout):
+    wrong = []
+    for path in sorted(glob.glob(os.path.join(checkout, "schemas", "*.json"))):
+        with open(path, encoding="utf-8") as stream:
+            wrong.extend(_patterns(json.load(stream), os.path.basename(path)))
+    assert wrong == []  # x-tsagent: {"expected": "what it wants, in words"}

@@ -187,8 +187,15 @@ def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", dept
 
 
 def _wrong_kind(errors: "List[Any]") -> bool:
-    """Whether an alternative is out of the question: it wants another type here, or another constant."""
-    return any(error.validator in ("type", "enum") and not error.relative_path for error in errors)
+    """Whether an alternative is out of the question: it wants another type, constant or kind of text."""
+    for error in errors:
+        if not error.relative_path:
+            if error.validator in ("type", "enum"):
+                return True
+            own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
+            if error.validator == "pattern" and isinstance(own, dict) and own.get("expected"):
+                return True
+    return False
 
 
 def _only_missing(errors: "List[Any]") -> bool:

@@ -477,3 +477,14 @@ def test_no_error_shows_people_a_regular_expression(checkout):
         with open(path, encoding="utf-8") as stream:
             wrong.extend(_patterns(json.load(stream), os.path.basename(path)))
     assert wrong == []  # x-tsagent: {"expected": "what it wants, in words"}
+
+
+def test_of_thousands_of_wrong_entries_the_right_ones_are_kept():
+    from tsagent.userdata.validation import accept
+
+    users = [{"name": "u%d" % number} if number % 3 == 0 else {"nam": "x"} for number in range(6000)]
+    config, problems = accept({"users": users}, None, [SCHEMA])
+    assert config == {"users": [user for user in users if "name" in user]}
+    assert len(problems) <= 1001
+    told = [problem.message for problem in problems if problem.rule == "errors"]
+    assert told == ["more than 1000 errors: the others are left out unnamed"]

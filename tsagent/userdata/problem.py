@@ -17,10 +17,10 @@ class Problem:
 
     `path` is a JSON pointer ("/write_files/0/path", "" for the whole), `line` and `column` count from 1
     (0 when unknown), `rule` is a stable word for programs. `drop` is the pointer of what a boot leaves
-    out because of this error (None: nothing).
+    out because of this error (None: nothing), `also` those of more, where one error stands for many.
     """
 
-    __slots__ = ("severity", "path", "message", "name", "line", "column", "rule", "drop")
+    __slots__ = ("severity", "path", "message", "name", "line", "column", "rule", "drop", "also")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Problem:
         self.column = column
         self.rule = rule
         self.drop = drop
+        self.also: "List[str]" = []
 
     def __str__(self) -> str:
         return "%s:%d:%d: %s: %s: %s" % (

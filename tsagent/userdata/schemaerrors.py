@@ -42,13 +42,32 @@ def errors_of_key(
             if last in top_level:
                 problem.message += ': "%s" is a top-level key, check the indentation' % shown(last)
     problems = _without_echoes(problems)
+    if problems and problems[-1].rule == "errors":
+        _spare_the_right(problems[-1], problems[-2], value, root, key)
     own = root["properties"][key].get("x-tsagent") or {}
     for problem in problems:
         if own.get("whole") and problem.rule != "unknown-key":
             problem.drop = pointers.join([key])
         elif own.get("lenient"):
-            problem.drop = None
+            problem.drop, problem.also = None, []
     return problems
+
+
+def _spare_the_right(more: Problem, last: Problem, value: "Any", root: "Dict[str, Any]", key: str) -> None:
+    """Of a list with more errors than are told leave out the wrong entries alone."""
+    items = resolve(root["properties"][key], root).get("items")
+    steps = pointers.split(last.path)
+    if not isinstance(value, list) or not isinstance(items, dict) or len(steps) < 2:
+        return
+    from tsagent.userdata.quickvalid import quick_valid
+
+    more.message += ": the others are left out unnamed"
+    more.drop = None
+    more.also = [
+        pointers.join([key, index])
+        for index in range(int(steps[1]), len(value))
+        if quick_valid(value[index], items, root) is not True
+    ]
 
 
 def _errors(validator: "Any", value: "Any", root: "Dict[str, Any]", key: str) -> "Iterator[Any]":

@@ -84,9 +84,11 @@ def prune(config: "Dict[str, Any]", problems: "List[Problem]") -> "Dict[str, Any
     entries after it change.
     """
     gone = [
-        tuple(pointers.split(problem.drop))
+        tuple(pointers.split(pointer))
         for problem in problems
-        if problem.severity == ERROR and problem.drop is not None and problem.drop
+        if problem.severity == ERROR
+        for pointer in [problem.drop, *problem.also]
+        if pointer
     ]
     if not gone:
         return config
@@ -113,7 +115,7 @@ def accept(
         found = [
             item
             for item in validate(config, None, schemas)
-            if item.severity == ERROR and item.drop is not None
+            if item.severity == ERROR and (item.drop is not None or item.also)
         ]
         places = _Places(origins)
         for problem in found:

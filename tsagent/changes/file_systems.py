@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tsagent.host import Host
 
-_LIMIT = 1800.0  # seconds after which a tool, never killed, is reported as still running
+_LIMIT = 600.0  # seconds after which a tool, never killed, is reported as still running: login waits
 # Labels longer than this are cut by the tools or refused. Sources: the manuals of mke2fs, mkfs.xfs, mkswap …
 LABEL_LIMIT = {
     "ext2": 16,

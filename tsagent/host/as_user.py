@@ -28,7 +28,8 @@ def as_user(
     """What `work(tree)` gives, called as the user with the tree as the user sees it.
 
     Without root's rights, and for root, it is simply called. `work` must have imported all it needs. An
-    OSError or AgentError of it is raised here; AgentError `timed-out` where it does not end within `patience` seconds.
+    OSError or AgentError of it is raised here; AgentError `timed-out` where it ends not within `patience`
+    seconds.
     """
     if os.geteuid() != 0 or account.uid == 0:
         return work(tree)

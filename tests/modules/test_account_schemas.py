@@ -22,6 +22,8 @@ GOOD = [
     ("users", {"groups": "a,b"}),
     ("users", {"groups": ["a", {"b": ["x", "y"]}, {"c": "x"}]}),
     ("users", {"groups": {"a": ["x"]}}),
+    ("users", {"groups": []}),
+    ("users", {"groups": [{"a": []}]}),
     ("users", {"chpasswd": {"list": "a:b\n", "expire": False}}),
     ("users", {"chpasswd": {"list": ["a:b"]}}),
     (
@@ -60,6 +62,7 @@ BAD = [
     ("users", {"users": [{"name": "a", "inactive": 5}]}),
     ("users", {"user": {"shell": "/bin/sh"}}),
     ("users", {"groups": [5]}),
+    ("users", {"groups": {"a": []}}),
     ("users", {"users": [{"name": "a", "expiredate": "2038,1,19"}]}),
     ("users", {"users": [{"name": "a", "expiredate": "2038-04-31"}]}),
     ("users", {"user": {"name": "a", "expiredate": "soon"}}),

@@ -488,3 +488,41 @@ def test_of_thousands_of_wrong_entries_the_right_ones_are_kept():
     assert len(problems) <= 1001
     told = [problem.message for problem in problems if problem.rule == "errors"]
     assert told == ["more than 1000 errors: the others are left out unnamed"]
+
+
+def _leaves(value, steps=()):
+    if isinstance(value, (dict, list)) and value:
+        for step in value if isinstance(value, dict) else range(len(value)):
+            for found in _leaves(value[step], steps + (step,)):
+                yield found
+    else:
+        yield steps
+
+
+def test_no_value_of_any_key_is_quoted_whatever_is_wrong_with_it(checkout):
+    import yaml
+
+    from tsagent.userdata.validation import validate
+
+    schemas = []
+    for path in sorted(glob.glob(os.path.join(checkout, "schemas", "*.json"))):
+        with open(path, encoding="utf-8") as stream:
+            schemas.append(json.load(stream))
+    secret, told = "Hunter2-Hunter2", 0
+    for path in sorted(glob.glob(os.path.join(checkout, "docs", "examples", "*", "*.yaml"))):
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        config = yaml.safe_load(text) if text.startswith("#cloud-config") else {}
+        for steps in list(_leaves(config)):
+            if not steps:
+                continue
+            for wrong in (secret, [secret], {"a": secret}, [[[secret]]]):
+                broken = json.loads(json.dumps(config, default=str))
+                place = broken
+                for step in steps[:-1]:
+                    place = place[step]
+                place[steps[-1]] = wrong
+                for problem in validate(broken, None, schemas):
+                    told += 1
+                    assert secret not in str(problem), problem
+    assert told > 500

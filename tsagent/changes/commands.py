@@ -3,6 +3,7 @@
 import os
 
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
+from tsagent.changes.per_frequency import provide
 from tsagent.changes.shell_session import Session, item_text
 from tsagent.errors import AgentError
 from tsagent.host.process import CommandFailed
@@ -41,10 +42,12 @@ class UserChange(Change):
     def run(self, host: "Host", argv: "List[str]", directory: str, env: "Dict[str, str]") -> "CommandResult":
         """Run it to its end, however long that takes, its output appended to the log."""
         chroot, _ = self.where(host)
+        env = dict(env)
         if not env.get("INSTANCE_ID"):
             env = dict(env, INSTANCE_ID=os.path.basename(host.instance_dir))
         if chroot and not any(host.root.exists(path) for path in _C_UTF8):
             env = dict(env, LC_ALL="C")  # a locale that is not there makes shells complain
+        env.setdefault("PATH", "%s:%s" % (host.runner.path, provide(host, chroot)))
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         log = host.root.open(OUTPUT_LOG, flags, 0o600)
         outputs = host.outputs

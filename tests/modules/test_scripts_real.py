@@ -20,6 +20,7 @@ class Machine:
     def __init__(self, root, top, checkout):
         self.root, self.top, self.checkout = root, top, checkout
         self.boots = 0
+        self.commands = "here"
         for name in ("seed", "hardware/proc/sys/kernel/random"):
             (top / name).mkdir(parents=True)
         self.marks = root / "marks"
@@ -55,7 +56,7 @@ class Machine:
     def stage(self, stage, look=""):
         code = "import sys\nfrom tsagent.cli import main\ncode = main(sys.argv[1:])\n"
         words = ["run", "--stage", stage, "--root", str(self.root), "--hardware", str(self.top / "hardware")]
-        words += ["--source", "nocloud:%s" % (self.top / "seed"), "--commands", "here"]
+        words += ["--source", "nocloud:%s" % (self.top / "seed"), "--commands", self.commands]
         return subprocess.run(
             [sys.executable, "-B", "-c", code + look] + words,
             stdout=subprocess.PIPE,
@@ -129,6 +130,16 @@ def test_what_this_boot_writes_there_runs_in_this_boot(machine):
 def test_a_deferred_file_alone_makes_the_directory_due(machine):
     entry = {"path": "/%s/per-once/x" % SCRIPTS, "content": machine.note("x"), "permissions": "0755"}
     machine.tell("#cloud-config\n" + json.dumps({"write_files": [dict(entry, defer=True)]}))
+    assert machine.boot() == ["x"]
+    assert machine.boot() == []
+
+
+def test_what_an_image_builder_leaves_out_is_run_where_the_image_is_booted(machine):
+    machine.put("per-once", "x", machine.note("x"))
+    machine.commands = "skip"
+    assert machine.boot() == []
+    assert machine.module("once_scripts")["changes"][0]["state"] == "skipped"
+    machine.commands = "here"
     assert machine.boot() == ["x"]
     assert machine.boot() == []
 

@@ -92,6 +92,9 @@ class Executor:
             result.decisions = list(context.decisions)
             result.seconds = clock.monotonic() - result.started
         result.reason = one_line(self._report.redact(result.reason))
+        left_out = any(change.state == results.SKIPPED for change in result.changes)
+        if left_out and info.frequency == "once":
+            return  # what was left out in a tree is still to be done where the tree is booted
         self._journal.module(result.name, result.state, result.reason, result.seconds, result.final)
 
     def _judge(self, context: "Context", result: "ModuleResult") -> None:

@@ -95,6 +95,28 @@ SCHEMA = {
                 "additionalProperties": False,
             },
         },
+        "reporting": {
+            "type": "object",
+            "additionalProperties": {
+                "oneOf": [
+                    {"required": ["type"], "properties": {"type": {"enum": ["log", "print"]}}},
+                    {"required": ["type", "endpoint"], "properties": {"type": {"enum": ["webhook"]}}},
+                ]
+            },
+        },
+        "mixed": {
+            "type": "array",
+            "items": {
+                "oneOf": [
+                    {
+                        "type": "object",
+                        "properties": {"apt": {"type": "array"}, "dnf": {"type": "array"}},
+                        "additionalProperties": False,
+                    },
+                    {"oneOf": [{"type": "string"}, {"type": "array"}]},
+                ]
+            },
+        },
         "apt_upgrade": {"type": "boolean", "x-tsagent": {"deprecated": "use package_upgrade"}},
     },
 }
@@ -127,6 +149,20 @@ CASES = [
                 'did you mean "rsa_private"?'
             )
         ],
+    ),
+    # Of alternatives all values of what tells them apart, and the alternative that was meant
+    (
+        "reporting: {a: {type: webook}}",
+        [('2:23: error: /reporting/a/type: expected one of log, print, webhook: did you mean "webhook"?')],
+    ),
+    (
+        "mixed: [{apt: [a], dmf: [b]}]",
+        ['2:20: error: /mixed/0/dmf: the key "dmf" is not known here: did you mean "dnf"?'],
+    ),
+    # Quotes help only where text is taken
+    (
+        "power_state: {mode: halt, timeout: 1.10}",
+        ["2:36: error: /power_state/timeout: expected a whole number, found a number"],
     ),
     # A misspelt key is told once, not as a missing one too
     (
@@ -493,8 +529,7 @@ def test_of_thousands_of_wrong_entries_the_right_ones_are_kept():
 def _leaves(value, steps=()):
     if isinstance(value, (dict, list)) and value:
         for step in value if isinstance(value, dict) else range(len(value)):
-            for found in _leaves(value[step], steps + (step,)):
-                yield found
+            yield from _leaves(value[step], steps + (step,))
     else:
         yield steps
 

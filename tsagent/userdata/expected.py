@@ -85,6 +85,7 @@ def found(value: "Any") -> str:
 def either(words: "Iterable[str]") -> str:
     """The words joined as alternatives: "a", "a or b", "a, b or c"; each once."""
     unique = list(dict.fromkeys(words))
+    unique = [word for word in unique if not any(other.endswith(" or " + word) for other in unique)]
     if len(unique) < 2:
         return "".join(unique)
     return "%s or %s" % (", ".join(unique[:-1]), unique[-1])
@@ -161,5 +162,5 @@ def close(word: "Any", known: "Iterable[Any]") -> "Optional[str]":
             return name
     import difflib
 
-    matches = difflib.get_close_matches(word, names, 1, 0.7)
+    matches = difflib.get_close_matches(word, names, 1, 0.7 if len(word) > 4 else 0.65)
     return matches[0] if matches else None

@@ -20,7 +20,7 @@ from tsagent.userdata.problem import ERROR, Problem, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Tuple
+    from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 MAX_ERRORS = 1000  # of one key; more are not told apart
 
@@ -187,9 +187,7 @@ def _unknown_keys(error: "Any", steps: "List[Any]") -> "List[Problem]":
 
 
 def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", depth: int) -> "List[Problem]":
-    branches: "Dict[int, List[Any]]" = {}
-    for inner in error.context:
-        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    branches = _branches(error)
     choices = error.schema.get(error.validator) or []
     fitting = {index: errors for index, errors in branches.items() if not _wrong_kind(errors)}
     if not fitting:
@@ -198,11 +196,35 @@ def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", dept
         names = [name for errors in fitting.values() for name in _missing(errors[0])[:1]]
         message = "needs the key %s" % either('"%s"' % name for name in names)
         return [_problem(steps, message, "required")]
+    apart = _told_apart(fitting)
+    if apart is not None:
+        return [_problem(apart[0], _not_allowed(apart[1], apart[2]), "enum")]
     best = min(fitting, key=lambda index: _distance(fitting[index]) + (index,))
     problems = []
     for inner in fitting[best]:
         problems.extend(_problems(inner, root, depth + 1))
     return problems
+
+
+def _branches(error: "Any") -> "Dict[int, List[Any]]":
+    """The errors of each alternative, by its number."""
+    branches: "Dict[int, List[Any]]" = {}
+    for inner in error.context:
+        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    return branches
+
+
+def _told_apart(fitting: "Dict[int, List[Any]]") -> "Optional[Tuple[List[Any], List[Any], Any]]":
+    """(steps, all values, an error) of the key that tells alternatives apart, and fits none of them."""
+    found: "Dict[Tuple[Any, ...], List[Any]]" = {}
+    for errors in fitting.values():
+        for error in errors:
+            if error.validator == "enum" and len(error.relative_path) == 1:
+                found.setdefault(tuple(error.absolute_path), []).append(error)
+    for steps, errors in found.items():
+        if len(errors) == len(fitting) > 1:
+            return list(steps), [value for error in errors for value in error.validator_value], errors[0]
+    return None
 
 
 def _wrong_kind(errors: "List[Any]") -> bool:
@@ -211,6 +233,9 @@ def _wrong_kind(errors: "List[Any]") -> bool:
         if not error.relative_path:
             if error.validator in ("type", "enum"):
                 return True
+            if error.validator in ("oneOf", "anyOf") and error.context:
+                if all(_wrong_kind(inner) for inner in _branches(error).values()):
+                    return True
             own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
             if error.validator == "pattern" and isinstance(own, dict) and own.get("expected"):
                 return True
@@ -276,9 +301,7 @@ def _message(error: "Any", root: "Dict[str, Any]") -> str:
     if rule == "required":
         return "needs the key " + " and ".join('"%s"' % name for name in _missing(error))
     if rule == "enum":
-        message = "expected one of " + allowed(wanted)
-        likely = None if own.get("secret") else close(value, wanted)
-        return message + (': did you mean "%s"?' % likely if likely is not None else "")
+        return _not_allowed(wanted, error)
     if rule in ("pattern", "format"):
         text = own.get("expected")
         return (
@@ -293,6 +316,14 @@ def _message(error: "Any", root: "Dict[str, Any]") -> str:
     if rule in ("minLength", "minItems", "minProperties") and wanted == 1:
         return "must not be empty"
     return _LIMITS.get(rule, "not allowed here") % ({"limit": wanted} if rule in _LIMITS else {})
+
+
+def _not_allowed(values: "List[Any]", error: "Any") -> str:
+    """The message about a value that is none of these."""
+    message = "expected %s%s" % ("one of " if len(values) > 1 else "", allowed(values))
+    own = error.schema.get("x-tsagent") if isinstance(error.schema, dict) else None
+    likely = None if isinstance(own, dict) and own.get("secret") else close(error.instance, values)
+    return message + (': did you mean "%s"?' % likely if likely is not None else "")
 
 
 def _dependencies(wanted: "Any", value: "Any") -> str:

@@ -68,7 +68,14 @@ def validate(
                 continue
             from tsagent.userdata.schemaerrors import errors_of_key
 
+            told = (
+                {(problem.path, problem.message) for problem in problems}
+                if len(by_key.get(key, ())) > 1
+                else ()
+            )
             for problem in errors_of_key(schema, key, _textual(value), by_key):
+                if (problem.path, problem.message) in told:
+                    continue  # by another module that has the key, too
                 problems.append(_hinted(places.put(problem, problem.rule == "unknown-key"), places))
     problems.extend(places.put(problem) for problem in _together(config, schemas))
     wrong = {problem.path for problem in problems}

@@ -37,11 +37,18 @@ def number_kind(text: str, value: "Any") -> "Optional[str]":
 def hint(kind: str, message: str) -> str:
     """What to add to the message about a value of a wrong type; "" for nothing."""
     if kind in _WHY:
-        if message.endswith(("found a whole number", "found a number")):
+        if message.endswith(("found a whole number", "found a number")) and _wants_text(message):
             return " (%s: put it in quotes)" % _WHY[kind]
     elif message.endswith("found a boolean"):
         return " (YAML reads the word %s as a boolean: put it in quotes)" % kind
     return ""
+
+
+def _wants_text(message: str) -> bool:
+    """Whether quotes would help: the message names something else than numbers, lists and the like."""
+    wanted = message[len("expected ") :].rpartition(", found ")[0].replace(" or ", ", ").split(", ")
+    others = ("a whole number", "a number", "true", "false", "null", "a mapping")
+    return any(word not in others and not word.startswith("a list") for word in wanted)
 
 
 def warning(kind: str, schema: "Dict[str, Any]", root: "Dict[str, Any]") -> "Optional[str]":

@@ -150,6 +150,44 @@ def test_a_home_that_is_not_there_is_made(host, scratch_root):
     assert uid != 0 and (scratch_root / "srv/svc").stat().st_uid == 0
 
 
+@pytest.mark.parametrize("place", ["home/mary/keys", "srv/mary/keys", "srv/mary/way/keys"])
+def test_a_trap_at_another_place_of_the_keys_leads_nowhere(host, scratch_root, place):
+    """Where AuthorizedKeysFile says so: in the home itself, or in a directory that is the user's."""
+    before = (scratch_root / "etc/shadow").read_bytes()
+    file = scratch_root / place
+    top = scratch_root / "srv/mary"
+    top.mkdir(parents=True)
+    own(top, 0o755)
+    (scratch_root / "root").mkdir(mode=0o755)
+    if "way" in place:
+        os.symlink("/root", str(top / "way"))
+        own(top / "way")
+    else:
+        os.symlink("/etc/shadow", str(file))
+        own(file)
+    with pytest.raises(AgentError) as caught:
+        AuthorizedKeys("mary", [KEY], "/" + place).apply(host)
+    assert "cannot be written as mary" in str(caught.value) or "is a link" in str(caught.value)
+    assert (scratch_root / "etc/shadow").read_bytes() == before
+    assert os.listdir(str(scratch_root / "root")) == []
+
+
+@pytest.mark.parametrize("owner", [0, 1000])
+def test_keys_at_another_place_are_merged_there(host, scratch_root, owner):
+    place = scratch_root / "etc/ssh/keys"
+    place.mkdir(parents=True)
+    os.chown(str(place), owner, owner)
+    (place / "mary").write_text(OTHER + "\n")
+    own(place / "mary", 0o644)
+    change = AuthorizedKeys("mary", [KEY], "/etc/ssh/keys/mary")
+    change.apply(host)
+    assert change.probe(host).state == CONVERGED
+    assert (place / "mary").read_text(encoding="utf-8") == OTHER + "\n" + KEY + "\n"
+    assert look(place / "mary") == (0o600, 1000)
+    AuthorizedKeys("mary", [KEY], "/etc/ssh/more/mary").apply(host)
+    assert look(scratch_root / "etc/ssh/more") == (0o755, 0)
+
+
 def test_a_home_behind_a_link_is_the_users(host, scratch_root):
     os.rename(str(scratch_root / "home"), str(scratch_root / "data"))
     os.symlink("data", str(scratch_root / "home"))

@@ -83,7 +83,7 @@ class AuthorizedKeys(Change):
         below = _below(account, path)
         if below:
             _make_way(host.root, account, below)
-        elif not host.root.is_dir(os.path.dirname(path)):
+        elif not host.root.exists(os.path.dirname(path)) and _roots_way(host.root, path):
             host.root.mkdir(os.path.dirname(path), 0o755, 0, 0)
 
         def merge(tree: "Tree") -> bytes:
@@ -104,10 +104,10 @@ class AuthorizedKeys(Change):
         return None
 
     def _as(self, host: "Host", account: Account, path: str, work: "Any") -> bytes:
-        """Do it as the user below the home; elsewhere, where directories are root's, as root."""
+        """Do it as the user, but where only root can lay links on the way to the file: there as root."""
         import binascii  # noqa: F401 (reading keys takes it, and a child in a tree could not import it)
 
-        if _below(account, path):
+        if _in_home(account, path) or not _roots_way(host.root, path):
             return as_user(host.root, account, work)
         result: bytes = work(host.root)
         return result
@@ -120,10 +120,32 @@ def _account(host: "Host", user: str) -> "Optional[Account]":
     return account
 
 
+def _in_home(account: Account, path: str) -> bool:
+    return path.startswith(account.home.rstrip("/") + "/")
+
+
+def _roots_way(tree: "Tree", path: str) -> bool:
+    """Whether all that is there on the way to a file is root's, and nobody else can put something there."""
+    way = ""
+    for name in path.split("/")[1:]:
+        way += "/" + name
+        try:
+            status = tree.lstat(way)
+        except FileNotFoundError:
+            return True  # of what is not there yet root makes the rest
+        link = stat_module.S_ISLNK(status.st_mode)
+        if stat_module.S_ISDIR(status.st_mode):
+            if status.st_uid != 0 or status.st_mode & 0o022:
+                return False
+        elif link and status.st_uid != 0:
+            return False
+    return True
+
+
 def _below(account: Account, path: str) -> "List[str]":
     """The directories of the file below the home, the upper one first; none where it lies elsewhere."""
     home = account.home.rstrip("/")
-    if not path.startswith(home + "/"):
+    if not _in_home(account, path):
         return []
     names = path[len(home) + 1 :].split("/")[:-1]
     return [home + "/" + "/".join(names[: depth + 1]) for depth in range(len(names))]

@@ -60,7 +60,7 @@ def host(tmp_path):
     (tools / "shutdown").write_text("#!/bin/sh\nprintf '%%s\\n' \"$@\" > '%s'\n" % (tmp_path / "called"))
     (tools / "shutdown").chmod(0o755)
     result = Host(str(root), commands="here", runner=Runner("%s:%s" % (tools, PATH)))
-    result.instance_dir = "/instance"
+    result.instance_dir = "/var/lib/tsagent/instances/i-1"
     return result
 
 

@@ -52,7 +52,7 @@ def test_what_is_said_of_a_stage():
 def host(tmp_path):
     (tmp_path / "root/var/log").mkdir(parents=True)
     result = Host(str(tmp_path / "root"), commands="here")
-    result.instance_dir = "/instance"
+    result.instance_dir = "/var/lib/tsagent/instances/i-1"
     return result
 
 

@@ -21,7 +21,7 @@ SECRET = b"seed-5d1f-secret"
 def host(tmp_path):
     (tmp_path / "var/log").mkdir(parents=True)
     result = Host(str(tmp_path), commands="here")
-    result.instance_dir = "/instance"
+    result.instance_dir = "/var/lib/tsagent/instances/i-1"
     return result
 
 

@@ -176,7 +176,7 @@ def test_a_quiet_boot_loads_nothing_for_them(machine):
 
 def test_a_program_that_lies_in_the_root(tmp_path):
     host = Host(str(tmp_path), commands="here")
-    host.instance_dir = "/instance"
+    host.instance_dir = "/var/lib/tsagent/instances/i-1"
     log = tmp_path / "var/log/tsagent-output.log"
     log.parent.mkdir(parents=True)
     (tmp_path / "text").write_text("echo no interpreter\n")
@@ -189,7 +189,7 @@ def test_a_program_that_lies_in_the_root(tmp_path):
     os.chmod(str(tmp_path / "sub/binary"), 0o755)
     assert UserProgram("/real").apply(host) is None
     assert UserScript("x", b"#!/bin/sh\necho $1 $0\n", prefix=["env", "A=1"]).apply(host) is None
-    name = str(tmp_path / "instance/scripts/x")
+    name = str(tmp_path / "var/lib/tsagent/instances/i-1/scripts/x")
     assert log.read_text() == "--- script /real ---\n\n--- script x ---\n%s\n" % name
 
 

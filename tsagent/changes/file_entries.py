@@ -142,8 +142,13 @@ def plan_entries(
     yield from failures
 
 
-def decode(content: "Union[str, bytes]", encoding: "Optional[str]", limit: int = FILE_LIMIT) -> bytes:
-    """The bytes an entry stands for.
+def decode(
+    content: "Union[str, bytes]",
+    encoding: "Optional[str]",
+    limit: int = FILE_LIMIT,
+    warn: "Optional[Callable[[str], None]]" = None,
+) -> bytes:
+    """The bytes an entry stands for; `warn` is told of what is understood though it is not as it should be.
 
     Raises AgentError: `bad-encoding` for an unknown one, `bad-content` for content that is not in it,
     `content-too-large` for more than `limit` bytes.
@@ -151,7 +156,7 @@ def decode(content: "Union[str, bytes]", encoding: "Optional[str]", limit: int =
     name = str(encoding or "").strip().lower()
     data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
     if name in _BASE64 or name in _BOTH:
-        data = _from_base64(data)
+        data = _from_base64(data, warn)
     elif name not in _GZIP and name not in _PLAIN:
         raise AgentError("its encoding is not known", "bad-encoding", "use one of " + ", ".join(ENCODINGS))
     if name in _GZIP or name in _BOTH:
@@ -226,13 +231,13 @@ def _content(
     source = source if isinstance(source, dict) else {}
     uri = source.get("uri")
     if not uri:
-        return _given(entry, limit)
+        return _given(entry, limit, place, warn)
     if not isinstance(uri, str) or not _is_text(uri):
         raise AgentError("the uri of its source is not text", "bad-content", "write it in quotes")
     instead: "Optional[bytes]" = None
     if entry.get("content") is not None:
         try:
-            instead = _given(entry, limit)
+            instead = _given(entry, limit, place, warn)
         except AgentError as error:
             warn("%s: %s: nothing is used in place of its source" % (place, error.message))
     headers = source.get("headers")
@@ -240,26 +245,40 @@ def _content(
     return Source(uri, {str(name): str(value) for name, value in pairs}, instead)
 
 
-def _given(entry: "Dict[str, Any]", limit: int) -> bytes:
+def _given(entry: "Dict[str, Any]", limit: int, place: str, warn: "Callable[[str], None]") -> bytes:
+    def tell(message: str) -> None:
+        warn("%s: %s" % (place, message))
+
     content = entry.get("content")
     if content is None:
         return b""
     if not isinstance(content, (str, bytes)):
         raise AgentError("its content is not text", "bad-content", "quote it")
     try:
-        return decode(content, entry.get("encoding"), limit)
+        return decode(content, entry.get("encoding"), limit, tell)
     except UnicodeEncodeError:
         raise AgentError("its content is not text", "bad-content", "use base64") from None
 
 
-def _from_base64(data: bytes) -> bytes:
+def _from_base64(data: bytes, warn: "Optional[Callable[[str], None]]") -> bytes:
+    """What base64 stands for. Letters that are none of its alphabet are passed over, as cloud-init has it."""
     import base64
     import binascii
 
+    packed = b"".join(data.split())
     try:
-        return base64.b64decode(b"".join(data.split()), validate=True)
+        return base64.b64decode(packed, validate=True)
     except binascii.Error:
-        raise AgentError("its content is not base64", "bad-content") from None
+        pass
+    try:
+        decoded = base64.b64decode(packed)
+    except binascii.Error:
+        decoded = b""
+    if not decoded:
+        raise AgentError("its content is not base64", "bad-content")
+    if warn is not None:
+        warn("its content has letters that are not base64's; they are passed over")
+    return decoded
 
 
 def _path(path: "Any") -> str:

@@ -561,3 +561,19 @@ def test_no_value_of_any_key_is_quoted_whatever_is_wrong_with_it(checkout):
                     told += 1
                     assert secret not in str(problem), problem
     assert told > 500
+
+
+def test_a_boot_warns_of_what_it_left_out_and_not_of_how_a_number_is_spelt(scratch_root):
+    from tsagent.host import Host
+    from tsagent.session.settings import make_settings
+    from tsagent.sources.data import SourceData
+    from tsagent.state.config import Config
+
+    text = (
+        b"#cloud-config\nwrite_files:\n- {path: /a, permissions: 0644}\n- {path: /b, permissions: [0644]}\n"
+    )
+    source = SourceData("nocloud", "seed", "i-1", user_data=text)
+    settings, warnings = make_settings(Config({}, []), {}, [SCHEMA], source, Host(str(scratch_root)).root)
+    assert settings.config == {"write_files": [{"path": "/a", "permissions": 420}]}
+    assert len(warnings) == 1
+    assert "/write_files/1/permissions: expected a string or a whole number, found a list" in warnings[0]

@@ -36,6 +36,8 @@ def passwords(
     expire = section.get("expire", True) is not False
     listed = list(_listed(context, section))
     password = context.settings.get("password")
+    if isinstance(password, int) and not isinstance(password, bool):
+        password = str(password)  # digits without quotes, as cloud-init takes them
     if isinstance(password, str) and password and (section.get("list") or section.get("users")):
         context.warn("password: is left out, because chpasswd: says who gets which password")
     elif isinstance(password, str) and password:

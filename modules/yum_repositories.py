@@ -132,8 +132,12 @@ def text_of(value: "Any") -> str:
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, list):
-        return "\n".join(text_of(item) for item in value)
-    lines = [line.strip() for line in str(value).splitlines()]
+        return text_of("\n".join(text_of(item) for item in value))
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    # Control characters would end what the parser of dnf reads.
+    text = "".join(letter if letter.isprintable() or letter == "\n" else " " for letter in str(value))
+    lines = [line.strip() for line in text.split("\n")]
     return "\n".join(line for line in lines if line)
 
 

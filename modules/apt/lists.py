@@ -108,6 +108,8 @@ def stanzas(text: str) -> "List[Stanza]":
 
 def mistake(text: str) -> str:
     """What would keep apt from reading a text of sources, and with it every other; empty for nothing."""
+    if not all(letter.isprintable() or letter in "\n\t\r" for letter in text):
+        return "it holds characters that do not print"
     if is_deb822(text):
         for stanza in stanzas(text):
             fields = [row for row in stanza.rows if _is_content(row)]

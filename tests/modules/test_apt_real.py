@@ -317,7 +317,8 @@ for only in ("apt", "packages", "apt"):
         line + [only], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
     )
     runs.append([done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")])
-logs = "".join(read("/var/log/" + name) for name in os.listdir(root + "/var/log") if name.startswith("tsagent"))
+names = [name for name in os.listdir(root + "/var/log") if name.startswith("tsagent")]
+logs = "".join(read("/var/log/" + name) for name in names)
 public = read("/run/tsagent/status.json") + read("/run/tsagent/instance.json")
 installed = root + "/usr/share/greeting/version"
 version = read("/usr/share/greeting/version") if os.path.exists(installed) else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Transform = Callable[[Optional[bytes]], Optional[bytes]]
 
 _LOOKUP_LIMIT = 10.0  # seconds for one name
-_FETCH_LIMIT = 30.0  # seconds for one address of a key server
+_FETCH_LIMIT = 15.0  # seconds for one address of a key server
 _KEY_LIMIT = 1 << 20  # bytes of a key
 _TRIAL = "/etc/apt/.tsagent-trial.conf"
 

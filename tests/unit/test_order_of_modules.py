@@ -20,7 +20,8 @@ CHAINS = [
     ["files_deferred", {"ansible", "puppet", "chef", "salt_minion"}, "vendor_scripts"],
     ["files_deferred", {"vendor_scripts", "once_scripts", "boot_scripts", "commands"}],
     [{"ansible", "puppet", "chef", "salt_minion"}, "commands", "phone_home", "final_message"],
-    [{"ntp", "ssh_import_id"}, "commands"],
+    [{"ntp", "ssh_import_id", "locale"}, "commands"],
+    ["packages", "locale"],
     ["commands", "ssh_fingerprints", "final_message", "power_state"],
 ]
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+from tsagent.engine import results
 from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, EXIT_TIMEOUT
 from tsagent.host import Clock, Tree
 from tsagent.state.status import DEGRADED, DISABLED, DONE, ERROR, NOT_RUN, SCHEMA, problems, read_status
@@ -60,10 +61,14 @@ def _lines(data: "Dict[str, Any]") -> "List[str]":
     lines = [head]
     for name, stage in data["stages"].items():
         lines.append("stage %s: %s, %.1f s" % (name, stage["state"], stage["seconds"]))
-        for module in data["modules"]:
-            if module["stage"] == name:
+        modules = [module for module in data["modules"] if module["stage"] == name]
+        idle = [module["name"] for module in modules if module.get("reason") == results.NOT_ASKED]
+        for module in modules:
+            if module["name"] not in idle:
                 reason = ": " + module["reason"] if module.get("reason") else ""
                 line = "  %-12s %s%s" % (module["state"], module["name"], reason)
                 lines.append(line + (" [%.1f s]" % module["seconds"] if module["seconds"] >= 0.05 else ""))
+        if idle:
+            lines.append("  %-12s %s" % ("not set", ", ".join(sorted(idle))))
     lines.extend("! " + line for line in problems(data))
     return lines

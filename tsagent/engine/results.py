@@ -17,6 +17,7 @@ INTERRUPTED = "interrupted"
 # States of a module besides FAILED, SKIPPED and INTERRUPTED.
 DONE = "done"
 NOTHING = "nothing"
+NOT_ASKED = "none of its settings is given"  # the reason of most that have nothing to do
 ADOPTED = "adopted"
 DISABLED = "disabled"
 PENDING = "pending"

@@ -195,7 +195,7 @@ class _Run:
                 due.append(info)
                 self.status.module(skipped(info, results.PENDING, ""))
             elif not self.status.knows(info.name):
-                self.status.module(skipped(info, results.NOTHING, "none of its settings is given"))
+                self.status.module(skipped(info, results.NOTHING, results.NOT_ASKED))
         self.status.write()
         self._listen(stage, bool(due))
         if stage == "local" and any("network" in info.provides for info in due):

@@ -56,9 +56,9 @@ def judge(
         return known
     if info.only_with_keys and not (any(key in config for key in info.keys) or scripts & set(info.scripts)):
         if not info.directories:
-            return Verdict(False, results.NOTHING, "none of its settings is given")
+            return Verdict(False, results.NOTHING, results.NOT_ASKED)
         if not filled(info.directories):
-            return Verdict(False, results.NOTHING, "none of its settings is given", may_come=True)
+            return Verdict(False, results.NOTHING, results.NOT_ASKED, may_come=True)
     return Verdict(True)
 
 

@@ -93,6 +93,16 @@ def test_the_same_in_one_run_and_a_later_boot_asks_no_more(agent, shelf):
     assert shelf.asked == ["/a"]
 
 
+def test_a_module_that_is_asked_for_by_its_name_waits_for_nothing(agent, shelf):
+    shelf.pages["/a"] = b"#cloud-config\ngrowpart: {mode: false}\n"
+    agent.tell("#include %s/a\n" % shelf.url)
+    agent.run("--stage", "local")
+    assert states(agent)["disk_growth"] == "pending"
+    assert agent.run("--only", "disk_growth").returncode == 0
+    assert shelf.asked == ["/a"]
+    assert states(agent)["disk_growth"] != "pending"
+
+
 def test_one_that_fails_is_named_and_the_rest_counts(agent, shelf):
     shelf.pages["/good"] = writing("/etc/included").encode()
     agent.tell("#include\n%s/bad?token=%s\n%s/good\n" % (shelf.url, SECRET, shelf.url))

@@ -170,7 +170,7 @@ class _Run:
                 session.ask()
             except AgentError as error:
                 self._error(error)
-        if stage != "local":
+        if stage != "local" or self.options.only is not None:
             session.complete()
         if not session.provisional:
             self.status.data["errors"] = []  # an earlier stage of this boot could not know the instance

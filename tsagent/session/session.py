@@ -118,7 +118,7 @@ class Session:
         assert identity is not None
         root = self.host.root
         snapshot = read_snapshot(root, identity.instance_id)
-        network = network or "local" not in self.options.stages()
+        network = network or "local" not in self.options.stages() or self.options.only is not None
         if snapshot is None:
             snapshot = self._freeze(network=network)
         elif self.options.user_data is not None and self._told_otherwise(snapshot):

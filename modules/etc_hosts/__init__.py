@@ -48,9 +48,8 @@ def _names(context: "Context") -> "Tuple[str, str]":
 
 
 def _line(context: "Context", names: "Tuple[str, str]", reason: str) -> "Change":
-    # As the distributions have it: Debian gives the host's name an address of its own.
-    debian = (context.facts.os.family or "").startswith("debian")
-    address = "127.0.1.1" if debian else "127.0.0.1"
+    # As the distributions have it: Debian and SUSE give the host's name an address of its own.
+    address = "127.0.1.1" if (context.facts.os.family or "").startswith(("debian", "suse")) else "127.0.0.1"
     words: "List[str]" = list(dict.fromkeys(names))
     return EditFile(
         FILE,

@@ -32,9 +32,13 @@ def names_of(settings: "Dict[str, Any]", instance: "Dict[str, Any]") -> "Tuple[s
 
 
 def sanitised(name: str) -> str:
-    """The name with letters, digits, hyphens, underscores and dots; no label begins or ends with a hyphen."""
+    """The name with letters, digits, hyphens, underscores and dots; no label begins or ends with a hyphen.
+
+    A label in other letters is written as name servers have it: `xn--` and so on.
+    """
     labels = []
     for label in name.split("."):
+        label = _in_ascii(label)
         kept = "".join(
             letter if (letter.isalnum() and ord(letter) < 128) or letter in "-_" else "-" for letter in label
         )
@@ -42,6 +46,17 @@ def sanitised(name: str) -> str:
         if kept:
             labels.append(kept[:_LABEL_LIMIT].rstrip("-"))
     return ".".join(labels)
+
+
+def _in_ascii(label: str) -> str:
+    if all(ord(letter) < 128 for letter in label) or not all(
+        letter.isalnum() or letter in "-_" for letter in label
+    ):
+        return label
+    try:
+        return label.encode("idna").decode("ascii")
+    except UnicodeError:
+        return label
 
 
 def shortened(name: str) -> str:

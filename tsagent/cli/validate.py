@@ -25,7 +25,7 @@ def main(values: "argparse.Namespace") -> int:
         from tsagent.userdata.editorschema import editor_schema
 
         made = editor_schema(dict(zip(sorted(modules), schemas)))
-        sys.stdout.write(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(made, indent=1) + "\n")
         return 0
     text, code = validate_files(
         values.files, schemas, values.format, annotate=values.annotate, instance_data=values.instance_data

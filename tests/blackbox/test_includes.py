@@ -94,7 +94,7 @@ def test_the_same_in_one_run_and_a_later_boot_asks_no_more(agent, shelf):
 
 
 def test_a_module_that_is_asked_for_by_its_name_waits_for_nothing(agent, shelf):
-    shelf.pages["/a"] = b"#cloud-config\ngrowpart: {mode: \"off\"}\n"
+    shelf.pages["/a"] = b'#cloud-config\ngrowpart: {mode: "off"}\n'
     agent.tell("#include %s/a\n" % shelf.url)
     agent.run("--stage", "local")
     assert states(agent)["disk_growth"] == "pending"

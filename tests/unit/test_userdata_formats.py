@@ -175,7 +175,7 @@ def test_patches_of_three_sources_stack_as_their_configurations_do():
 def test_text_of_another_character_set_is_read_as_what_it_says():
     body = "a: caf\u00e9".encode("latin-1")
     assert assemble(mime((CC + "; charset=iso-8859-1", body))).config == {"a": "caf\u00e9"}
-    wide = base64.b64encode("a: \u4f60".encode("utf-16")).decode("ascii")
+    wide = str(base64.b64encode("a: \u4f60".encode("utf-16")), "ascii")
     part = (CC + "; charset=UTF-16\nContent-Transfer-Encoding: base64", wide)
     assert assemble(mime(part)).config == {"a": "\u4f60"}
     # What Python's own mail library writes for bytes that it could not tell.
@@ -233,7 +233,7 @@ def render(text, data):
     (script,) = assemble(
         b"## template: jinja\n#!/bin/sh\n" + text.encode("utf-8"), instance_data=data
     ).scripts
-    return script["content"].decode("utf-8").partition("\n")[2]
+    return str(script["content"], "utf-8").partition("\n")[2]
 
 
 def test_templates_know_instance_data_by_all_its_names():

@@ -143,3 +143,30 @@ def test_the_command_prints_it():
         process = subprocess.Popen(command + words, cwd=CHECKOUT, env=environment, stderr=subprocess.PIPE)
         assert process.communicate()[1].count(b"\n") == 1
         assert process.returncode == 64
+
+
+def test_an_editor_judges_as_the_agent_does(published):
+    import random
+
+    import yaml
+
+    from tsagent.userdata.validation import validate
+
+    sys.path.insert(0, os.path.join(CHECKOUT, "tests", "peers"))
+    try:
+        from cloud_init import changed
+    finally:
+        sys.path.pop(0)
+    schemas = [read(path) for path in sorted(glob.glob(os.path.join(CHECKOUT, "schemas", "*.json")))]
+    judge, rng, verdicts = JUDGE(published), random.Random(9), {True: 0, False: 0}
+    for path in sorted(glob.glob(os.path.join(CHECKOUT, "docs", "examples", "*", "*.yaml"))):
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read()
+        config = yaml.safe_load(text) if text.startswith("#cloud-config") else {}
+        for key, value in json.loads(json.dumps(config, default=str)).items():
+            for _ in range(4):
+                wrong = dict(config, **{key: changed(rng, value)})
+                told = [problem for problem in validate(wrong, None, schemas) if problem.severity == "error"]
+                assert judge.is_valid(wrong) is not bool(told), (wrong, told)
+                verdicts[not told] += 1
+    assert min(verdicts.values()) > 20

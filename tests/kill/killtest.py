@@ -84,6 +84,18 @@ def user_data():
         "write_files": files,
         "bootcmd": ["echo boot >> %s" % counter, "echo boot > booted"],
         "runcmd": commands,
+        "timezone": "Asia/Shanghai",
+        "locale": "en_US.UTF-8",
+        "keyboard": {"layout": "de"},
+        "rsyslog": {"configs": ["*.* /var/log/all.log"], "remotes": {"one": "*.* @192.0.2.1"}},
+        "manage_resolv_conf": True,
+        "resolv_conf": {"nameservers": ["192.0.2.53"]},
+        "yum_repos": {"one": {"baseurl": "http://192.0.2.1/one", "name": "One"}},
+        "mounts": [["tmpfs", "/srv/scratch", "tmpfs", "size=1m"]],
+        "swap": {"filename": "/srv/swap", "size": 65536},
+        "random_seed": {"file": "/srv/seed", "data": "seed"},
+        "manage_etc_hosts": True,
+        "final_message": "the end",
     }
     return "#cloud-config\n" + json.dumps(config) + "\n"
 
@@ -163,7 +175,8 @@ def snapshot(root):
                 item.append(os.readlink(path))
             elif stat.S_ISREG(status.st_mode) and not BY_KIND.match(relative):
                 with open(path, "rb") as stream:
-                    item.append(stream.read())
+                    # Where the root lies differs, and programs of the user's own are told of it.
+                    item.append(stream.read().replace(os.fsencode(root), b"ROOT"))
             seen[relative] = item
     return seen
 

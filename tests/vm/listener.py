@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import socket
+import socketserver
 
 SERVED = "/bench/served"
 POSTS = "/bench/posts.jsonl"
@@ -41,9 +42,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """A thread for each request: an event and a form may come at once."""
+
+
 def main():
     """Serve on the socket that systemd hands over."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    server = Server(("127.0.0.1", 0), Handler, bind_and_activate=False)
     server.socket.close()
     server.socket = socket.socket(fileno=3)
     server.serve_forever()

@@ -158,7 +158,7 @@ def config(certificate):
 
 def packed(text):
     """Text by gzip and base64."""
-    return base64.b64encode(gzip.compress(text.encode("utf-8"), mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(text.encode("utf-8"))).decode("ascii")
 
 
 def message(settings):

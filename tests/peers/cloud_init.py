@@ -48,7 +48,8 @@ def fetch():
     os.makedirs(CACHE, exist_ok=True)
     if not glob.glob(CACHE + "/cloud-init-*/cloudinit"):
         command = ["apt-get", "source", "-q", "--download-only", "cloud-init"]
-        subprocess.check_call(command, cwd=CACHE)
+        if subprocess.call(command, cwd=CACHE):
+            raise SystemExit("apt-get source failed: it needs a deb-src line; else give a tree with --upstream")
         for archive in glob.glob(CACHE + "/cloud-init_*.orig.tar.*"):
             subprocess.check_call(["tar", "-xf", archive], cwd=CACHE)
     return sorted(glob.glob(CACHE + "/cloud-init-*/"))[-1]

@@ -49,7 +49,9 @@ def fetch():
     if not glob.glob(CACHE + "/cloud-init-*/cloudinit"):
         command = ["apt-get", "source", "-q", "--download-only", "cloud-init"]
         if subprocess.call(command, cwd=CACHE):
-            raise SystemExit("apt-get source failed: it needs a deb-src line; else give a tree with --upstream")
+            raise SystemExit(
+                "apt-get source failed: it needs a deb-src line; else give a tree with --upstream"
+            )
         for archive in glob.glob(CACHE + "/cloud-init_*.orig.tar.*"):
             subprocess.check_call(["tar", "-xf", archive], cwd=CACHE)
     return sorted(glob.glob(CACHE + "/cloud-init-*/"))[-1]

@@ -304,6 +304,7 @@ CASES = [
         ["2:11: warning: /hostname: a typographic quotation mark (U+201C) is text to YAML: use \" or '"],
     ),
     ("runcmd:\n- echo \u4f60\u597d\u3000\u4e16\u754c", []),
+    ("runcmd:\n- \u201ca\u201d is not b", []),
     # Structure
     (
         "packages:\n  - vim\n\t- nano",
@@ -563,7 +564,7 @@ def test_no_value_of_any_key_is_quoted_whatever_is_wrong_with_it(checkout):
     assert told > 500
 
 
-def test_a_boot_warns_of_what_it_left_out_and_not_of_how_a_number_is_spelt(scratch_root):
+def test_a_boot_warns_of_what_it_left_out_and_not_of_how_a_number_is_written(scratch_root):
     from tsagent.host import Host
     from tsagent.session.settings import make_settings
     from tsagent.sources.data import SourceData
@@ -571,9 +572,10 @@ def test_a_boot_warns_of_what_it_left_out_and_not_of_how_a_number_is_spelt(scrat
 
     text = (
         b"#cloud-config\nwrite_files:\n- {path: /a, permissions: 0644}\n- {path: /b, permissions: [0644]}\n"
-    )
+    ) + "packages:\n- a\u00a0b\n".encode("utf-8")
     source = SourceData("nocloud", "seed", "i-1", user_data=text)
     settings, warnings = make_settings(Config({}, []), {}, [SCHEMA], source, Host(str(scratch_root)).root)
-    assert settings.config == {"write_files": [{"path": "/a", "permissions": 420}]}
+    assert settings.config["write_files"] == [{"path": "/a", "permissions": 420}]
+    assert settings.config["packages"] == ["a\u00a0b"]
     assert len(warnings) == 1
     assert "/write_files/1/permissions: expected a string or a whole number, found a list" in warnings[0]

@@ -55,7 +55,7 @@ def make_settings(
     from tsagent.session.kernel_settings import kernel_documents
     from tsagent.state.instance_data import instance_data
     from tsagent.userdata.assemble import assemble
-    from tsagent.userdata.problem import WARNING
+    from tsagent.userdata.problem import is_advice
     from tsagent.userdata.validation import accept
 
     defaults, problems = layer_of_defaults(config, modules)
@@ -75,7 +75,7 @@ def make_settings(
     )
     origins = settings.origins
     settings.config, found = accept(settings.config, settings.marks or origins, schemas)
-    # How a number is better spelt is for `validate` to say: the machine has taken it as it was meant.
-    told = [item for item in found if item.rule != "number-word" or item.severity != WARNING]
-    warnings = problems + list(source.warnings) + settings.warnings + [str(item) for item in told]
+    # How a value is better written is for `validate` to say: it degrades no machine that has taken it.
+    told = [str(problem) for problem in settings.problems + found if not is_advice(problem)]
+    warnings = problems + list(source.warnings) + told
     return settings, warnings

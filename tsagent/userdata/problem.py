@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ERROR = "error"
 WARNING = "warning"
+# Rules of warnings that are advice on how to write: nothing is left out or read in two ways because of them.
+_ADVICE = ("number-word", "look-alike", "merge-key", "crlf")
 
 
 class Problem:
@@ -84,6 +86,11 @@ class Problem:
             data["column"],
             data.get("rule", ""),
         )
+
+
+def is_advice(problem: Problem) -> bool:
+    """Whether this is for who writes the file to hear, and no matter of the machine that has taken it."""
+    return problem.severity == WARNING and problem.rule in _ADVICE
 
 
 def errors_of(problems: "List[Problem]") -> "List[Problem]":

@@ -89,11 +89,11 @@ def odd_message(text: str, is_key: bool) -> "Optional[str]":
         if char in text and (is_key or char != "\u3000" or text[0] == char or text[-1] == char):
             words = "a space that is none to YAML (U+%04X): type it again"
             return words % ord(char)
-    if text[:1] and text[0] in _QUOTES:
+    if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
         return "a typographic quotation mark (U+%04X) is text to YAML: use \" or '" % ord(text[0])
     if COLON in text and is_key:
         return 'a full-width colon (U+FF1A) in a key: YAML wants ": "'
-    if text[:1] and text[0] in _DASHES:
+    if text[:1] and text[0] in _DASHES and text[1:2] == " ":
         return 'a long dash (U+%04X) is text to YAML: a list item begins with "- "' % ord(text[0])
     return None
 

@@ -1,11 +1,10 @@
 """Turning the machine off or around once the agent has ended."""
 
-import os
-
 from tsagent.changes.base import Change
 from tsagent.changes.commands import UserScript
 from tsagent.changes.shell_session import item_text
 from tsagent.errors import AgentError
+from tsagent.host.last_act import LastAct
 from tsagent.state import paths
 
 TYPE_CHECKING = False
@@ -16,22 +15,6 @@ if TYPE_CHECKING:
 
 SWITCHES = {"poweroff": "-P", "halt": "-H", "reboot": "-r"}  # of shutdown(8)
 _CANNOT_RUN = (126, 127)  # what a shell says of a command that it cannot run. Source: POSIX, 2.8.2
-_PAUSES = 5  # a second
-
-# A unit that is told to stop before its process has ended counts as failed: so both are waited for.
-_WAIT = """\
-pid=$1 left=$2
-shift 2
-going_on() {
-    [ "$left" -gt 0 ] || return 1
-    left=$((left - 1))
-    sleep 0.2
-}
-while kill -0 "$pid" 2>&- && going_on; do :; done
-while [ "$(systemctl show -p ActiveState tsagent-final.service 2>&-)" = ActiveState=activating ] && going_on
-do :; done
-exec "$@"
-"""
 
 
 class PowerState(Change):
@@ -105,23 +88,3 @@ class PowerState(Change):
                 "its output is in " + paths.OUTPUT_LOG,
             )
         return status == 0
-
-
-class LastAct:
-    """A command that is run once the agent has ended, or `timeout` seconds have passed."""
-
-    def __init__(self, argv: "List[str]", timeout: float) -> None:
-        self.argv = argv
-        self.timeout = timeout
-
-    def start(self, host: "Host") -> None:
-        """Leave a process behind that waits for this one to end. Raises OSError."""
-        from tsagent.host.spawn import start
-
-        pauses = max(0, int(self.timeout * _PAUSES))
-        words = ["/bin/sh", "-c", _WAIT, "tsagent-last-act", str(os.getpid()), str(pauses)]
-        log = host.root.open(paths.OUTPUT_LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            start(words + self.argv, host.runner.environment(), log)
-        finally:
-            os.close(log)

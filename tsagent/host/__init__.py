@@ -10,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional, Sequence
 
-    from tsagent.changes.power_state import LastAct
     from tsagent.facts import Facts
+    from tsagent.host.last_act import LastAct
     from tsagent.host.outputs import Outputs
     from tsagent.web import Web
 

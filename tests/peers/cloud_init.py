@@ -276,8 +276,27 @@ def compare_variants(cases, python, upstream, schemas, keys, count):
             continue
         wrong = [problem for problem in validate(config, None, schemas) if problem.severity == "error"]
         ours = "valid" if not wrong else "wrong: %s: %s" % (wrong[0].path, wrong[0].message)
-        what = "%s\n    %s\n    here %s" % (json.dumps(config)[:300], theirs[:200] or "valid", ours)
-        table.count(list(config)[0], (not wrong) == (not theirs), what)
+        what = "%s\n    %s\n    here %s" % (json.dumps(config)[:300], theirs[0][:200] or "valid", ours)
+        table.count(list(config)[0], (not wrong) == (not theirs[0]), what)
+    return table
+
+
+def compare_deprecations(cases, python, upstream, schemas, keys):
+    """Whether a configuration that cloud-init's tests validate has something deprecated in it."""
+    from tsagent.userdata.validation import validate
+
+    table, other, configs = Table(), keys_not_here(schemas), {}
+    for case in cases:
+        config = case["config"]
+        if not set(config) & other and (not keys or set(keys) & set(config)):
+            configs.setdefault(json.dumps(config, sort_keys=True), (module_of(case["test"]), config))
+    chosen = [configs[text] for text in sorted(configs)]
+    answers = asked("verdicts", [config for _, config in chosen], python, upstream)
+    for (row, config), theirs in zip(chosen, answers):
+        if theirs is not None:
+            ours = [item.path for item in validate(config, None, schemas) if item.rule == "deprecated"]
+            what = "%s\n    deprecated: %s, here %s" % (json.dumps(config)[:300], theirs[1], ours)
+            table.count(row, bool(ours) is theirs[1], what)
     return table
 
 
@@ -411,12 +430,14 @@ def main():
     tables.append(("examples", compare_examples(upstream, schemas, values.key)))
     made = compare_variants(seen["schema"], python, upstream, schemas, values.key, values.variants)
     tables.append(("variants", made))
+    made = compare_deprecations(seen["schema"], python, upstream, schemas, values.key)
+    tables.append(("deprecations", made))
     if not values.key:
         tables.append(("merges", compare_merges(seen, python, upstream, values.random)))
     good = True
     for title, table in tables:
         share = table.show(title)
-        bars = {"verdicts": values.bar, "variants": values.bar}
+        bars = {"verdicts": values.bar, "variants": values.bar, "deprecations": values.bar}
         good = good and share >= bars.get(title, 100.0)
     for title, table in tables:
         shown = table.different if values.verbose else table.different[:10]

@@ -26,6 +26,9 @@ LOOKS = {
     "tuned_verify": ["tuned-adm", "verify"],
     "links": ["networkctl", "--no-pager", "--no-legend", "list"],
     "blocks": ["lsblk", "--json", "--bytes", "--output", "NAME,SIZE,SERIAL,MOUNTPOINT"],
+    "swaps": ["swapon", "--show=NAME,SIZE", "--bytes", "--noheadings"],
+    "fstab": ["findmnt", "--verify"],
+    "in_mounts": ["sh", "-c", "cat /srv/*/in-mount || true"],
     "root_bytes": ["findmnt", "--noheadings", "--bytes", "--output", "SIZE", "/"],
 }
 

@@ -2,7 +2,7 @@
 
     python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
 
-PROFILE is what for: demo, test, package, package-test, boot, bench, recipes, lint or venv.
+PROFILE is what for: demo, test, package, package-test, boot, bench, fuzz, recipes, lint or venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -27,6 +27,7 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIBRARIES = "tests/requirements-newest.txt" if sys.version_info >= (3, 7) else "tests/requirements-el8.txt"
 LINT_LIBRARIES = "tools/requirements-lint.txt"
 BENCH_LIBRARIES = "tools/requirements-bench.txt"
+FUZZ_LIBRARIES = "tools/requirements-fuzz.txt"
 LINT_PYTHON = (3, 10)  # mypy's own minimum
 OLD_PIP = "pip==21.3.1"  # the last for Python 3.6, whose own cannot install today's packages
 SBIN = ["/usr/local/sbin", "/usr/sbin", "/sbin"]  # a user's PATH on Debian leaves these out
@@ -203,6 +204,7 @@ PROFILES = {
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "recipes": (PYTHON + PACKAGE + BOOT + RECIPES, [LIBRARIES, "tests/recipes/requirements.txt"]),
     "bench": (PYTHON + PACKAGE + BENCH, [LIBRARIES, BENCH_LIBRARIES]),
+    "fuzz": (PYTHON + DEMO + TEST, [LIBRARIES, FUZZ_LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),
     "venv": (PYTHON, [LIBRARIES]),
 }

@@ -93,9 +93,10 @@ format:  ## bring the sources into shape
 	$(VENV)/bin/ruff check --fix $(SOURCES)
 	$(VENV)/bin/ruff format $(SOURCES)
 
-reference:  ## write docs/reference/ anew, from schemas and examples
+reference:  ## write docs/reference/ and docs/schema/ anew, from schemas and examples
 	@$(BOOTSTRAP) test
 	@$(RUN) tools/reference.py $(ARGS)
+	@$(RUN) tools/editor_schema.py $(ARGS)
 
 clean:  ## remove everything made here, the virtual environment too
 	rm -rf .venv .venv.lock build dist ./*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

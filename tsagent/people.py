@@ -70,7 +70,10 @@ def default_user(settings: "Dict[str, Any]") -> "Dict[str, Any]":
 
 
 def people(settings: "Dict[str, Any]", default: "Dict[str, Any]", warn: "Warn") -> "List[Dict[str, Any]]":
-    """Every user asked for, once each, in the order they are first named; the default user is marked."""
+    """Every user asked for, once each, in the order they are first named; the default user is marked.
+
+    The default user comes last, wherever it is named: the first free id goes to the first user of one's own.
+    """
     found: "Dict[str, Dict[str, Any]]" = {}
     asked = list(_asked(settings.get("users", "default")))
     if settings.get("user") is not None:
@@ -86,7 +89,7 @@ def people(settings: "Dict[str, Any]", default: "Dict[str, Any]", warn: "Warn") 
             warn("users: %r cannot be the name of a user; left out" % (name,))
             continue
         found[name] = dict(_over(found.get(name, {}), fields), name=name)
-    return list(found.values())
+    return sorted(found.values(), key=lambda person: bool(person.get("default")))
 
 
 def _over(below: "Dict[str, Any]", above: "Dict[str, Any]") -> "Dict[str, Any]":

@@ -50,9 +50,10 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     yield from _proxies(context, settings)
     conf = settings.get("conf")
     if isinstance(conf, str) and conf.strip():
-        yield WriteAptConf(
-            CONF, conf if conf.endswith("\n") else conf + "\n", enter, 0o600, True, reason="apt: conf"
-        )
+        # A file that it may not read is a warning in each apt command of whoever is not root.
+        mode = 0o600 if "@" in conf or "pass" in conf.lower() else 0o644
+        text = conf if conf.endswith("\n") else conf + "\n"
+        yield WriteAptConf(CONF, text, enter, mode, True, reason="apt: conf")
     elif context.exists(CONF):
         yield RemoveFile(CONF, reason="apt says no conf; this is an earlier instance's")
     yield from _preferences(context, settings.get("preferences"))

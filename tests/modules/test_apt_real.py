@@ -189,7 +189,7 @@ def test_everything_at_once(tmp_path, checkout, archive):
     assert "\nSigned-By: /etc/apt/trusted.gpg.d/primary.gpg\n" in seen["shipped"]
     assert 'APT::Install-Recommends "false";' in seen["config"] and 'Pipeline-Depth "0";' in seen["config"]
     assert "* greeting/name: World" in seen["debconf"] and "hunter22" in seen["passwords"]
-    assert (seen["conf_mode"], seen["stale"]) == ("0600", False)
+    assert (seen["conf_mode"], seen["stale"]) == ("0644", False)
 
 
 LISTS = """

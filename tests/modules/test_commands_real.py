@@ -127,6 +127,27 @@ def test_any_value_survives(either):
     assert errors[3] is not None and b"not reached" not in section(either, 3)
 
 
+def test_the_language_is_the_commands_own_to_choose(either):
+    """Nothing stands above a LANG that an item sets."""
+    errors = apply_all(
+        either, ['echo "first ${LANG:-none}"', "export LANG=xx_XX.UTF-8", 'echo "then $LANG ${LC_ALL-unset}"']
+    )
+    assert errors == [None] * 3
+    assert b"first C" in output(either)
+    assert b"then xx_XX.UTF-8 unset" in output(either)
+
+
+def test_language_and_proxies_of_the_service_manager_are_handed_on(host, monkeypatch):
+    monkeypatch.setattr(host, "live", True)
+    for name, value in (("LANG", "zh_CN.UTF-8"), ("http_proxy", "http://proxy:3128"), ("TSAGENT_LEAK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("LC_ALL", raising=False)
+    words = 'echo "$LANG ${http_proxy-none} ${TSAGENT_LEAK-none} ${LC_ALL-none}"'
+    assert apply_all(host, [words, "unset http_proxy LANG", words]) == [None] * 3
+    assert b"zh_CN.UTF-8 http://proxy:3128 none none\n" in output(host)
+    assert b"\n none none none\n" in output(host)
+
+
 def test_functions_and_arrays_where_sh_is_bash(tmp_path):
     root = tmp_path / "root"
     (root / "bin").mkdir(parents=True)

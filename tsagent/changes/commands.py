@@ -4,7 +4,7 @@ import os
 
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
 from tsagent.changes.per_frequency import provide
-from tsagent.changes.shell_session import Session, item_text
+from tsagent.changes.shell_session import HANDED_ON, Session, item_text
 from tsagent.errors import AgentError
 from tsagent.host.process import CommandFailed
 from tsagent.state.paths import ERROR_LOG, OUTPUT_LOG
@@ -45,8 +45,11 @@ class UserChange(Change):
         env = dict(env)
         if not env.get("INSTANCE_ID"):
             env = dict(env, INSTANCE_ID=os.path.basename(host.instance_dir))
-        if chroot and not any(host.root.exists(path) for path in _C_UTF8):
-            env = dict(env, LC_ALL="C")  # a locale that is not there makes shells complain
+        # LANG and not LC_ALL, which would stand above what the commands themselves set.
+        here = host.root.exists if chroot else os.path.exists
+        env.setdefault("LANG", "C.UTF-8" if any(here(path) for path in _C_UTF8) else "C")
+        if host.live:
+            env.update((name, os.environ[name]) for name in HANDED_ON if os.environ.get(name))
         env.setdefault("PATH", "%s:%s" % (host.runner.path, provide(host, chroot)))
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         log = host.root.open(OUTPUT_LOG, flags, 0o600)

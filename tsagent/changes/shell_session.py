@@ -22,8 +22,17 @@ if TYPE_CHECKING:
 _COMPLETE = b": complete\n"
 _STATE_LIMIT = 16 << 20  # bytes; more variables than that are not saved by a shell that still works
 
+# What the user's commands get of the service manager's environment: the system's language, as the image has
+# it, and the proxies that the image sets for its services.
+HANDED_ON = (
+    ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "LC_COLLATE", "LC_MONETARY")
+    + ("LC_MESSAGES", "LC_PAPER", "LC_NAME", "LC_ADDRESS", "LC_TELEPHONE", "LC_MEASUREMENT")
+    + ("LC_IDENTIFICATION", "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+    + ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
+)
+
 _RESTORE = """\
-unset PATH HOME LC_ALL INSTANCE_ID OLDPWD
+unset PATH HOME INSTANCE_ID OLDPWD %(handed_on)s
 . %(state)s
 """
 
@@ -140,7 +149,10 @@ class Session:
         restore = b""
         if start is not None:
             text = self._options(start) + text
-            restore = _RESTORE.encode() % {b"state": self._quoted("%d/state" % start)}
+            restore = _RESTORE.encode() % {
+                b"handed_on": " ".join(HANDED_ON).encode(),
+                b"state": self._quoted("%d/state" % start),
+            }
         # Read by the shell from a file: a command line would be seen by everybody.
         tree.write_atomic(directory + "/item", text + b"\n", 0o700, sync=False)
         driver = _DRIVER.encode() % {

@@ -143,9 +143,14 @@ class Runner:
         return CommandResult(argv, status, text, time.monotonic() - started, timed_out, process.pid)
 
     def environment(self, extra: "Optional[Dict[str, str]]" = None) -> "Dict[str, str]":
-        """The whole environment a command sees: nothing of the agent's own."""
+        """The whole environment a command sees: nothing of the agent's own.
+
+        A LANG among `extra` takes the place of the locale that the agent's own tools get.
+        """
         env = {"PATH": self.path, "HOME": "/root", "LC_ALL": "C.UTF-8" if _has_c_utf8() else "C"}
         if extra:
+            if "LANG" in extra:
+                del env["LC_ALL"]
             env.update((name, native(value)) for name, value in extra.items())
         return env
 

@@ -90,5 +90,8 @@ def test_numbers_without_quotes_are_told_and_mounted_all_the_same():
         ("/mounts/0/4", "expected a string or null, found a whole number"),
         ("/mounts/0/5", "expected a string or null, found a whole number"),
         ("/mounts/1", "expected a list of strings, found a string"),
-        ("/swap/size", "expected a number with B, K, M, G or T, such as 2G"),
+        (
+            "/swap/size",
+            "expected auto, a whole number or a number with B, K, M, G or T, such as 2G, found a string",
+        ),
     ]

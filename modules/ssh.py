@@ -7,7 +7,7 @@ from tsagent.people import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterator, List, Optional, Union
+    from typing import Dict, Iterator, List, Optional, Sequence, Union
 
     from tsagent.changes.base import Change
     from tsagent.registry.context import Context, Nothing
@@ -53,12 +53,15 @@ def _keys(context: "Context") -> "Iterator[Change]":
         reason = "a new instance" if replace else "missing"
         made = [GenerateHostKey(kind, replace, reason) for kind in _kinds(context)]
     yield from made
+    written = []
     for kind, text in sorted(certificates.items()):
         path = host_key_path(kind) + "-cert.pub"
         needs = [change for change in made if change.target == host_key_path(kind)]
-        yield WriteFile(path, text.strip() + "\n", 0o644, "root", "root", reason="ssh_keys", requires=needs)
-    if certificates:
-        yield _certificates(context, sorted(certificates))
+        content = text.strip() + "\n"
+        written.append(WriteFile(path, content, 0o644, "root", "root", reason="ssh_keys", requires=needs))
+    yield from written
+    if written:
+        yield _certificates(context, sorted(certificates), written)
     if replace:
         kept = [str(change.target) for change in made]
         kept += [path + ".pub" for path in kept]
@@ -105,12 +108,12 @@ def _given(context: "Context", replace: bool) -> "Dict[str, Dict[str, str]]":
     return found
 
 
-def _certificates(context: "Context", kinds: "List[str]") -> "Change":
+def _certificates(context: "Context", kinds: "List[str]", written: "Sequence[Change]") -> "Change":
     paths = [host_key_path(kind) + "-cert.pub" for kind in kinds]
     config = context.read(CONFIG)
     if config is None or reads_drop_ins(config, "HostCertificate"):
         text = "# Made by tsagent from ssh_keys.\n" + "".join("HostCertificate %s\n" % path for path in paths)
-        return WriteFile(DROP_IN, text, 0o600, "root", "root", reason="ssh_keys")
+        return WriteFile(DROP_IN, text, 0o600, "root", "root", reason="ssh_keys", requires=written)
 
     def edit(current: "Optional[bytes]") -> "Optional[bytes]":
         # One line each: sshd takes all of them, unlike other options.
@@ -120,4 +123,4 @@ def _certificates(context: "Context", kinds: "List[str]") -> "Change":
                 current = line + current
         return current
 
-    return EditFile(CONFIG, edit, "HostCertificate " + ", ".join(paths), reason="ssh_keys")
+    return EditFile(CONFIG, edit, "HostCertificate " + ", ".join(paths), reason="ssh_keys", requires=written)

@@ -18,6 +18,9 @@ from tsagent.changes.ssh_text import (
 )
 from tsagent.errors import AgentError
 from tsagent.host import Host
+from tsagent.registry.context import Context
+from tsagent.registry.discovery import discover
+from tsagent.registry.loading import load_module
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: owners of host keys")
 
@@ -149,6 +152,31 @@ def test_a_bad_given_key_leaves_the_old_one_and_is_not_quoted(host, tmp_path):
         assert "canary" not in str(caught.value)
         assert host.root.read(path) == old
         assert host.root.listdir("/etc/ssh") == ["ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"]
+
+
+def test_a_bad_given_key_does_not_leave_a_server_without_any(host):
+    """Without a host key no server starts. One that is made in its place is not made again."""
+    change = InstallHostKey("ecdsa", "s3cret-canary")
+    with pytest.raises(AgentError, match="a new one was made") as caught:
+        change.apply(host)
+    assert caught.value.code == "bad-host-key"
+    path = host_key_path("ecdsa")
+    assert host.root.read(path + ".pub").split()[:2] == derived(host, path)
+    made = host.root.read(path)
+    with pytest.raises(AgentError) as caught:
+        change.apply(host)
+    assert "made" not in str(caught.value)
+    assert host.root.read(path) == made
+
+
+def test_no_line_names_a_certificate_that_was_not_written(host):
+    """The certificate of a key that cannot be read is left out, and so is the server's line for it."""
+    settings = {
+        "ssh_keys": {"rsa_private": "unreadable", "rsa_certificate": "ssh-rsa-cert-v01@openssh.com A"}
+    }
+    module = load_module(discover(Host("/").root, use_cache=False).modules["ssh"], host.root)
+    key, certificate, line = list(module.plan(Context("ssh", settings, None, host.root, host.root)))
+    assert key in certificate.requires and certificate in line.requires
 
 
 CONFIGS = [

@@ -159,6 +159,17 @@ class InstallHostKey(_HostKey):
             return Probe(DIFFERS, "another public key")
         return Probe(CONVERGED)
 
+    def apply(self, host: "Host") -> "Optional[str]":
+        try:
+            return super().apply(host)
+        except AgentError as error:
+            if error.code != "bad-host-key" or any(_there(host.root, host_key_path(k)) for k in KEY_TYPES):
+                raise
+            # Without any host key no server starts, and nobody could log in to put it right.
+            GenerateHostKey(self.kind, replace=False).apply(host)
+            message = error.message + "; a new one was made, so that there is one"
+            raise AgentError(message, error.code, error.hint) from None
+
     def make(self, host: "Host") -> None:
         tree = host.root
         tree.write_atomic(self.temporary, self.private.encode("utf-8"), 0o600, 0, 0)

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from tsagent.changes import SeedCommand, SeedDevice
+from tsagent.changes import SeedCommand, SeedDevice, entropy
 from tsagent.errors import AgentError
 from tsagent.host import Host
 from tsagent.registry.context import Context
@@ -77,3 +77,11 @@ def test_a_program_that_is_not_there(host):
         SeedCommand(["false"], "/x").apply(host)
     chroot = Host(host.root.root, commands="chroot")
     assert SeedCommand(["sh", "-c", "true"], "/x").apply(chroot).startswith("left out")
+
+
+def test_a_command_without_an_end_holds_up_the_login_no_longer_than_its_limit(host, monkeypatch):
+    monkeypatch.setattr(entropy, "SEED_LIMIT", 0.1)
+    endless = ["sh", "-c", "while true; do sleep 1; done"]
+    with pytest.raises(AgentError, match="was stopped after") as caught:
+        SeedCommand(endless, "/dev/urandom").apply(host)
+    assert caught.value.code == "too-slow"

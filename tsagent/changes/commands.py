@@ -39,8 +39,18 @@ class UserChange(Change):
             return not host.live, "/"
         return False, host.root.root
 
-    def run(self, host: "Host", argv: "List[str]", directory: str, env: "Dict[str, str]") -> "CommandResult":
-        """Run it to its end, however long that takes, its output appended to the log."""
+    def run(
+        self,
+        host: "Host",
+        argv: "List[str]",
+        directory: str,
+        env: "Dict[str, str]",
+        limit: "Optional[float]" = None,
+    ) -> "CommandResult":
+        """Run it to its end, however long that takes where `limit` (seconds) is None.
+
+        Its output is appended to the log.
+        """
         chroot, _ = self.where(host)
         env = dict(env)
         if not env.get("INSTANCE_ID"):
@@ -70,6 +80,7 @@ class UserChange(Change):
                     argv,
                     env=env,
                     cwd=directory,
+                    timeout=limit,
                     output=log,
                     chroot=host.root.root if chroot else None,
                     error=error,

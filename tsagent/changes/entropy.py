@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tsagent.host import Host
 
+SEED_LIMIT = 60.0  # seconds of a command that seeds; the host keys and login wait for it
+
 
 class SeedDevice(Change):
     """Write a seed to a device such as /dev/urandom, which mixes it into what it has. Harmless to repeat."""
@@ -79,7 +81,14 @@ class SeedCommand(UserChange):
             if self.required:
                 raise AgentError(message, "no-such-program")
             return "left out: the program is not installed"
-        self.judge(str(self.target), self.run(host, self.words, directory, self.env))
+        result = self.run(host, self.words, directory, self.env, SEED_LIMIT)
+        if result.timed_out:
+            raise AgentError(
+                "%s was stopped after %d seconds" % (self.target, SEED_LIMIT),
+                "too-slow",
+                "login waits for it: have it end by itself, as with count=1 for dd",
+            )
+        self.judge(str(self.target), result)
         return None
 
     def _is_there(self, host: "Host", chroot: bool) -> bool:

@@ -103,7 +103,7 @@ def test_what_becomes_of_each_of_cloud_inits_modules(modules, capsys):
     with capsys.disabled():
         print("\n" + "\n".join(lines))
     assert wrong == []
-    assert len(table["modules"]) == 60
+    assert len(table["modules"]) == 62
     states = {
         entry["key"]: entry["state"]
         for entry in json.loads(tsagent_of("modules", "--format", "json")[1])["keys"]

@@ -306,6 +306,19 @@ def _problems(text, schemas=SCHEMAS):
             "snap: {}\n",
             [("f:1:1: warning: /snap: recognised, not acted on here: it is for Ubuntu's snap packages")],
         ),
+        (
+            "rpi_interfaces: {spi: true}\n",
+            ["f:1:1: warning: /rpi_interfaces: recognised, not acted on here: it is for other hardware"],
+        ),
+        (
+            "rhel: {fips_mode: true}\n",
+            [
+                (
+                    "f:1:1: warning: /rhel: recognised, not acted on here: "
+                    "the kernel's FIPS mode is for an image to have: it takes another boot"
+                )
+            ],
+        ),
         ("vendor_data: {enabled: false}\n", []),
         (
             "write_files:\n- {path: /a, permissions: 0644}\n",

@@ -48,6 +48,13 @@ def test_missing_program_is_named():
     assert caught.value.code == "no-such-program" and "no-such-program-anywhere" in str(caught.value)
 
 
+def test_a_word_with_a_zero_byte_is_told():
+    for words, env in ((["true", "a\0b"], None), (["true"], {"NAME": "a\0b"})):
+        with pytest.raises(AgentError) as caught:
+            Host("/").run(words, env=env)
+        assert caught.value.code == "bad-word" and "\0" not in str(caught.value)
+
+
 def test_failure_says_program_status_and_last_words():
     with pytest.raises(CommandFailed) as caught:
         Host("/").check(["sh", "-c", "echo first; echo last words >&2; exit 3"])

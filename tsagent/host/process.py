@@ -125,6 +125,8 @@ class Runner:
         program = self.which(argv[0]) if chroot is None else argv[0]
         if program is None:
             raise AgentError("the program %s is not installed" % argv[0], code="no-such-program")
+        if any("\0" in word for word in argv) or any("\0" in word for word in (env or {}).values()):
+            raise AgentError("a word for %s holds a zero byte, which no program takes" % argv[0], "bad-word")
         kept = output if output is not None else _unlinked_file()
         words = [program] + [native(word) for word in argv[1:]]
         started = time.monotonic()

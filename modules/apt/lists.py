@@ -23,6 +23,11 @@ def is_deb822(text: str) -> bool:
     return any(row.lower().startswith(("types:", "uris:", "suites:", "components:")) for row in rows)
 
 
+def has_password(text: str) -> bool:
+    """Whether a URL in a text has a user, and so perhaps a password."""
+    return any("@" in word.partition("://")[2].partition("/")[0] for word in text.split() if "://" in word)
+
+
 class Line:
     """One line of the one-line style: `deb [options] uri suite components`."""
 

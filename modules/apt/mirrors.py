@@ -1,8 +1,9 @@
 """The mirrors of the distribution's archives: which are asked for, and where they are looked for."""
 
 from tsagent.changes.apt import MirrorSearch
+from tsagent.web.urls import public
 
-from .lists import first_mirrors
+from .lists import first_mirrors, has_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ class Mirrors:
             searches["SECURITY"] = searches["PRIMARY"]
             self.asked.append("security")
         searches["MIRROR"] = searches["PRIMARY"]
+        # A mirror with a password in it: what holds it is for root alone, and in no plan.
+        self.secret = any(
+            has_password(url)
+            for search in searches.values()
+            for url in search.candidates + [search.otherwise]
+        )
         self.searches = searches
 
     def _entry(self, entries: "Any") -> "Optional[Dict[str, Any]]":
@@ -56,9 +63,8 @@ class Mirrors:
         if entry is None:
             return MirrorSearch([], otherwise)
         if entry.get("uri"):
-            uri = self._context.choose(
-                "apt.%s" % kind, str(entry["uri"]), "uri of the entry for this architecture"
-            )
+            uri = str(entry["uri"])
+            self._context.choose("apt.%s" % kind, public(uri), "uri of the entry for this architecture")
             return MirrorSearch([uri], otherwise, stated=True)
         candidates = [str(url) for url in entry.get("search") or []]
         if entry.get("search_dns"):

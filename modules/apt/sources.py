@@ -4,7 +4,17 @@ from tsagent.changes.apt import EditAptSources
 from tsagent.changes.root_tools import RunInRoot
 
 from .keys import safe
-from .lists import decode, disable_suites, encode, is_deb822, mistake, replace_mirrors, set_aside, with_entry
+from .lists import (
+    decode,
+    disable_suites,
+    encode,
+    has_password,
+    is_deb822,
+    mistake,
+    replace_mirrors,
+    set_aside,
+    with_entry,
+)
 from .system import LIST, PARTS
 
 TYPE_CHECKING = False
@@ -105,6 +115,7 @@ class Sources:
             self._named(template),
             make,
             "as sources_list has it",
+            secret=has_password(template) or self._secret(template),
             reason="apt: sources_list",
             requires=needs,
         )
@@ -151,7 +162,13 @@ class Sources:
             )
         for path in files:
             yield EditAptSources(
-                path, self._mirrors.searches if asked else {}, make, what, reason="apt", requires=needs
+                path,
+                self._mirrors.searches if asked else {},
+                make,
+                what,
+                secret=bool(asked) and self._mirrors.secret,
+                reason="apt",
+                requires=needs,
             )
 
     def _default(self, urls: "Dict[str, str]", keys: "Dict[str, str]") -> str:
@@ -216,7 +233,7 @@ class Sources:
                 self._named(*[text for text, _ in entries]),
                 self._maker(entries),
                 "the sources of apt",
-                secret=any(_has_password(text) for text, _ in entries),
+                secret=any(has_password(text) or self._secret(text) for text, _ in entries),
                 reason="apt: sources",
                 requires=needs[path],
             )
@@ -225,6 +242,10 @@ class Sources:
         """The mirrors that texts name: no others are looked for."""
         words = "\n".join(texts).upper()
         return {name: search for name, search in self._mirrors.searches.items() if name in words}
+
+    def _secret(self, text: str) -> bool:
+        """Whether a text names a mirror, and the mirrors have a password."""
+        return self._mirrors.secret and bool(self._named(text))
 
     def _maker(self, entries: "List[Entry]") -> "Callable[[Dict[str, str]], Transform]":
         def make(urls: "Dict[str, str]") -> "Transform":
@@ -282,7 +303,3 @@ class Sources:
             if values[name]:
                 text = text.replace("${%s}" % name, values[name]).replace("$" + name, values[name])
         return text
-
-
-def _has_password(text: str) -> bool:
-    return any("@" in word.partition("://")[2].partition("/")[0] for word in text.split() if "://" in word)

@@ -81,14 +81,20 @@ def _changes(
             "%s is not installed: the certificates count once the package ca-certificates is" % store.tool
         )
         return
-    yield RunInRoot(
+    nothing = remove and store.configuration is not None and not wanted and not _local(context, store)
+    run = RunInRoot(
         [store.tool],
         "have programs trust what ca_certs says",
         enter=context.commands == "chroot",
-        check=_look(store, wanted, remove),
+        check=_no_links(store) if nothing else _look(store, wanted, remove),
         hint="only certificates of authorities are taken: openssl x509 -text shows CA:TRUE",
         reason="ca_certs",
     )
+    yield run
+    if nothing:
+        # Debian's tool keeps the bundle of before where nothing is left to put into one.
+        reason = "ca_certs: nothing is trusted"
+        yield WriteFile(store.bundle, b"", 0o644, "root", "root", reason=reason, requires=[run])
 
 
 def _removals(context: "Context", store: "Store", names: "List[str]") -> "Iterator[Change]":
@@ -124,6 +130,35 @@ def deselected(current: "Optional[bytes]") -> "Optional[bytes]":
         rows = [_NOTE] + rows
     rows = [row if not row.strip() or row[:1] in (b"#", b"!") else b"!" + row for row in rows]
     return b"\n".join(rows) + (b"\n" if rows else b"")
+
+
+def _local(context: "Context", store: "Store") -> bool:
+    """Whether an administrator's own certificates are there; a directory is taken for one with some."""
+    names = context.listdir(store.anchors)
+    return any(name.endswith(".crt") or context.listdir("%s/%s" % (store.anchors, name)) for name in names)
+
+
+def _no_links(store: "Store") -> "Callable[[Host], Probe]":
+    """Whether no link beside the bundle leads to a certificate of the distribution."""
+    directory = store.bundle.rpartition("/")[0]
+
+    def look(host: "Host") -> Probe:
+        count = 0
+        try:
+            for name in host.root.listdir(directory):
+                try:
+                    count += host.root.readlink("%s/%s" % (directory, name)).startswith(store.shipped + "/")
+                except OSError:
+                    continue  # no link
+        except OSError as error:
+            return Probe(UNKNOWN, error.strerror or "unreadable")
+        return (
+            Probe(DIFFERS, "%d of the distribution's are in %s" % (count, directory))
+            if count
+            else Probe(CONVERGED)
+        )
+
+    return look
 
 
 def _look(store: "Store", wanted: "List[Tuple[str, bytes]]", remove: bool) -> "Callable[[Host], Probe]":

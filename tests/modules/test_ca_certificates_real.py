@@ -127,6 +127,27 @@ def test_debian_trusts_it(tmp_path, checkout, authorities):
     assert "\nValue: no\n" in answer
 
 
+EMPTY_INSIDE = """
+import shutil
+facts = {facts!r}
+shutil.rmtree(root + "/usr/local/share/ca-certificates", True)
+settings = {{"remove_defaults": True, "trusted": ["none"]}}
+removed = apply(host, "ca_certificates", {{"ca_certs": settings}}, facts)
+directory = root + "/etc/ssl/certs/"
+links = [os.readlink(directory + name) for name in os.listdir(directory) if os.path.islink(directory + name)]
+report(removed=removed, size=os.path.getsize(directory + "ca-certificates.crt"),
+    left=[link for link in links if link.startswith("/usr/share/ca-certificates")])
+"""
+
+
+def test_debian_trusts_nobody_where_nothing_is_left(tmp_path, checkout):
+    """Its tool keeps the bundle of before where there is nothing to put into a new one."""
+    seen = run_inside(tmp_path, checkout, EMPTY_INSIDE.format(facts=DEBIAN))
+    assert {outcome[0] for outcome in seen["removed"]["outcomes"]} == {"applied"}
+    assert {state for _, _, state in seen["removed"]["again"]} == {"converged"}
+    assert (seen["size"], seen["left"]) == (0, [])
+
+
 RHEL_INSIDE = """
 tool = '''#!/bin/sh
 exec trust extract --format=pem-bundle --filter=ca-anchors --overwrite --comment --purpose server-auth \\

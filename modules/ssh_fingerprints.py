@@ -8,7 +8,7 @@ from tsagent.people import switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Tuple, Union
+    from typing import Iterator, List, Set, Tuple, Union
 
     from tsagent.changes.base import Change
     from tsagent.changes.ssh_text import PublicKey
@@ -61,6 +61,8 @@ def _host_keys(context: "Context") -> "List[str]":
         blob = key.data()
         shown = fingerprint(blob)
         names = {key.kind, kind_name(key.kind).lower(), shown.lower(), shown.split(":", 1)[1].lower()}
+        if without_print or without_key:
+            names |= _in_hexadecimal(blob)
         if not names & set(without_print):
             kind = kind_name(key.kind)
             prints.append("%d %s %s (%s)" % (key_bits(blob), shown, key.comment or "no comment", kind))
@@ -73,6 +75,21 @@ def _host_keys(context: "Context") -> "List[str]":
     if keys:
         lines += ["-----BEGIN SSH HOST KEY KEYS-----"] + keys + ["-----END SSH HOST KEY KEYS-----"]
     return lines
+
+
+def _in_hexadecimal(blob: bytes) -> "Set[str]":
+    """A key's MD5 and SHA-1 fingerprints in hexadecimal digits, in pairs and without."""
+    import hashlib
+
+    names: "Set[str]" = set()
+    for digest in ("md5", "sha1"):
+        try:
+            digits = hashlib.new(digest, blob).hexdigest()
+        except ValueError:
+            continue  # a system in FIPS mode
+        pairs = ":".join(digits[index : index + 2] for index in range(0, len(digits), 2))
+        names |= {digits, pairs, "%s:%s" % (digest, pairs)}
+    return names
 
 
 def _words(context: "Context", key: str) -> "List[str]":

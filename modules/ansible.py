@@ -5,6 +5,7 @@ Each run is a change of its own. Source of the options: ansible-pull(1) and ansi
 
 from tsagent.changes import CONVERGED, DIFFERS, InstallByPip, InstallOneOf, Probe, RunProgram
 from tsagent.changes.flags import is_on
+from tsagent.userdata.binary import as_text
 from tsagent.web.urls import public
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
     settings = context.settings.get("ansible")
     if not isinstance(settings, dict) or not settings:
         return context.nothing("ansible has no settings")
-    return _changes(context, settings)
+    return _changes(context, as_text(settings))
 
 
 def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change]":

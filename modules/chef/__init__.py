@@ -13,6 +13,7 @@ from tsagent.changes import (
     WriteFile,
 )
 from tsagent.changes.flags import is_on
+from tsagent.userdata.binary import as_text
 
 from .client import DEFAULTS, configuration, parameters
 
@@ -45,7 +46,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
     settings = context.settings.get("chef")
     if not isinstance(settings, dict) or not settings:
         return context.nothing("chef has no settings")
-    return _changes(context, settings)
+    return _changes(context, as_text(settings))
 
 
 def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change]":
@@ -53,7 +54,7 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     for path in list(settings.get("directories") or _DIRECTORIES) + ["/etc/chef"]:
         if path not in made:
             made.append(path)
-            yield MakeDirectory(path, 0o755)
+            yield MakeDirectory(path, None)
     settings, key = _validation(context, dict(settings))
     # A machine that has a key of its own needs the validator's no more.
     registered = is_on(settings.get("delete_validation_post_exec")) and context.exists(_client_key(settings))
@@ -70,7 +71,7 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     for path in _parents(values):
         if path not in made:
             made.append(path)
-            yield MakeDirectory(path, 0o755)
+            yield MakeDirectory(path, None)
     yield WriteFile(
         settings.get("config_path") or "/etc/chef/client.rb", configuration(context, values), 0o644
     )

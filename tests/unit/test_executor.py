@@ -288,6 +288,13 @@ def test_os_error_is_one_line_with_the_path(bench):
     assert "/file" in result.reason and "\n" not in result.reason
 
 
+def test_a_directory_keeps_its_mode_where_none_is_asked_for(bench):
+    (bench.root / "there").mkdir(mode=0o700)
+    bench.run(MakeDirectory("/there", None), MakeDirectory("/new", None))
+    modes = [(bench.root / name).stat().st_mode & 0o7777 for name in ("there", "new")]
+    assert [oct(mode) for mode in modes] == ["0o700", "0o755"]
+
+
 def test_secrets_of_changes_are_blanked_in_notes_and_journal(bench):
     class Secret(Step):
         def secrets(self):

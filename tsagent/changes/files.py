@@ -277,14 +277,17 @@ class EditFile(Owned):
 
 
 class MakeDirectory(Owned):
-    """Make a directory; parents that are missing belong to root with mode 0755."""
+    """Make a directory; parents that are missing belong to root with mode 0755.
+
+    With `mode` None a new one gets 0755, and one that is there keeps its own.
+    """
 
     type = "make_directory"
 
     def __init__(
         self,
         path: "Union[str, Later]",
-        mode: int = 0o755,
+        mode: "Optional[int]" = 0o755,
         owner: "Owner" = None,
         group: "Owner" = None,
         reason: str = "",
@@ -308,7 +311,11 @@ class MakeDirectory(Owned):
 
     def apply(self, host: "Host") -> "Optional[str]":
         uid, gid = self.ids(host)
-        host.root.mkdir(self.path(host), self.mode if self.mode is not None else 0o755, uid, gid)
+        path, mode = self.path(host), self.mode
+        if mode is None:
+            there = host.root.is_dir(path)
+            mode = stat_module.S_IMODE(host.root.stat(path).st_mode) if there else 0o755
+        host.root.mkdir(path, mode, uid, gid)
         return None
 
 

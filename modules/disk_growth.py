@@ -29,6 +29,8 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
     """Compare disk, partition and file system; grow what is smaller than what it stands on."""
     partitions = _partitions_wanted(context)
     resize = context.settings.get("resize_rootfs", True)
+    if str(resize).strip().lower() in ("0", "false", "no", "off"):
+        resize = False
     if resize == "noblock":
         context.choose("resize_rootfs", "noblock", "growth is never waited for longer than the time limit")
     if not partitions and resize is False:

@@ -7,6 +7,7 @@ from tsagent.changes.services import RestartUnit
 from tsagent.changes.system import EnableUnit
 from tsagent.changes.units import find_unit, missing_links
 from tsagent.errors import AgentError
+from tsagent.people import switch
 
 from .clients import choose, others
 from .text import drop_in, edited
@@ -32,7 +33,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
     """Install, configure, enable, and have a running client take it up."""
     settings = context.settings.get("ntp")
     settings = settings if isinstance(settings, dict) else {}
-    if settings.get("enabled") is False:
+    if switch(settings.get("enabled")) is False:
         return context.nothing("ntp.enabled is false")
     config = settings.get("config")
     name = str(settings.get("ntp_client") or "auto").strip()

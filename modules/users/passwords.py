@@ -4,7 +4,7 @@ import re
 
 from tsagent.changes.credentials import SetPassword
 from tsagent.errors import AgentError
-from tsagent.people import good_name
+from tsagent.people import good_name, switch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def passwords(
             chosen[person["name"]] = dict(own, why="users:")
     section = context.settings.get("chpasswd")
     section = section if isinstance(section, dict) else {}
-    expire = section.get("expire", True) is not False
+    expire = switch(section.get("expire", True)) is not False
     listed = list(_listed(context, section))
     password = context.settings.get("password")
     if isinstance(password, int) and not isinstance(password, bool):

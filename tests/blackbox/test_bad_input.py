@@ -401,6 +401,37 @@ def test_modules_with_bugs_fail_alone(agent, measured):
     assert "SECRET-TEXT" not in debug.stdout + debug.stderr
 
 
+def test_a_falsehood_that_is_written_otherwise_is_none_the_less_one(agent):
+    """What is true where left out is not left out because `0` or "no" stands there."""
+    etc = agent.root / "etc"
+    (etc / "ssh").mkdir(exist_ok=True)
+    (etc / "ssh/sshd_config").write_text("Include /etc/ssh/sshd_config.d/*.conf\n", encoding="utf-8")
+    agent.tell(
+        "#cloud-config\n"
+        "ssh_pwauth: 0\n"
+        "chpasswd: {expire: 0, users: [{name: root, password: abc, type: text}]}\n"
+        'ntp: {enabled: "no"}\n'
+        'resize_rootfs: "false"\n'
+        "growpart: {mode: off}\n"
+        "yum_repos: {some: {baseurl: http://repository.example/, enabled: 0}}\n"
+        "ssh: {emit_keys_to_console: 0}\n"
+    )
+    shown = agent("plan").stdout
+    for key in ("ssh_pwauth", "chpasswd/expire", "ntp/enabled", "resize_rootfs", "yum_repos/some/enabled"):
+        assert "error: /%s: " % key in shown, shown
+    for words in ("+enabled=0", "PasswordAuthentication no", "growpart and resize_rootfs are both off"):
+        assert words in shown
+    assert "show the host keys" not in shown
+    modules = {
+        module["name"]: module for module in json.loads(agent("plan", "--format", "json").stdout)["modules"]
+    }
+    assert modules["ntp"]["state"] == "nothing"
+    agent.run("--only", "users")
+    shadow = (etc / "shadow").read_text(encoding="utf-8").splitlines()
+    (changed,) = [line.split(":")[2] for line in shadow if line.startswith("root:")]
+    assert int(changed) > 0  # 0 would ask for a new password
+
+
 def test_modules_that_are_refused(agent, measured):
     """Untrusted files and schemas that are none: reported, not run, and everything else is."""
     agent.tell(SIBLING)

@@ -48,7 +48,7 @@ BAD = [
     ("hostname", {"preserve_hostname": "true"}),
     ("hostname", {"prefer_fqdn_over_hostname": "yes"}),
     ("hostname", {"create_hostname_file": 1.5}),
-    ("hostname", {"manage_etc_hosts": "elsewhere"}),
+    ("etc_hosts", {"manage_etc_hosts": "elsewhere"}),
     ("network", {"network": []}),
     ("network", {"network": {"version": 3}}),
     ("network", {"network": {"config": "enabled"}}),

@@ -158,3 +158,65 @@ def test_mount_point_is_written_in_place(tmp_path):
     out = subprocess.check_output(["unshare", "-m", sys.executable, "-c", program])
     assert out.decode().strip() == "in place new"
     assert (root / "hosts").read_bytes() == b"old and longer"
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: other owners")
+USER = 1000
+
+
+@pytest.fixture
+def home(tree, tmp_path):
+    """A home of a user's, with a link in it to a directory that is root's."""
+    root = tmp_path / "root"
+    for name in ("etc", "home/mary", "data/mary"):
+        (root / name).mkdir(parents=True)
+    (root / "etc/keep").write_bytes(b"root's")
+    for path in (root / "home/mary", root / "data/mary"):
+        os.chown(str(path), USER, USER)
+    (root / "home/mary/conf").symlink_to("/etc")
+    (root / "home/mary/file").symlink_to("/etc/keep")
+    for name in ("conf", "file"):
+        os.chown(str(root / "home/mary" / name), USER, USER, follow_symlinks=False)
+    return root
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda tree: tree.write_atomic("/home/mary/conf/keep", b"trap", 0o600, USER, USER),
+        lambda tree: tree.write_atomic("/home/mary/file", b"trap"),
+        lambda tree: tree.write_atomic("/home/mary/conf/made/below", b"trap"),
+        lambda tree: tree.append("/home/mary/file", b"trap"),
+        lambda tree: tree.open("/home/mary/file", os.O_WRONLY | os.O_TRUNC),
+        lambda tree: tree.mkdir("/home/mary/conf/made", 0o700, USER, USER),
+        lambda tree: tree.mkdir("/home/mary/conf", 0o777, USER, USER),
+        lambda tree: tree.chmod("/home/mary/file", 0o666),
+        lambda tree: tree.chown("/home/mary/file", USER, USER),
+        lambda tree: tree.symlink("trap", "/home/mary/conf/keep"),
+        lambda tree: tree.unlink("/home/mary/conf/keep"),
+        lambda tree: tree.rename("/home/mary/conf/keep", "/home/mary/kept"),
+        lambda tree: tree.remove_tree("/home/mary/conf/keep"),
+        lambda tree: tree.read("/home/mary/file", act=True),
+    ],
+)
+def test_root_does_nothing_for_a_user_through_the_users_link(tree, home, act):
+    with pytest.raises(AgentError) as caught:
+        act(tree)
+    assert caught.value.code == "unsafe-link"
+    assert os.listdir(str(home / "etc")) == ["keep"]
+    assert (home / "etc/keep").read_bytes() == b"root's"
+    status = os.stat(str(home / "etc/keep"))
+    assert (status.st_uid, stat.S_IMODE(status.st_mode) & 0o022) == (0, 0)
+    assert os.stat(str(home / "etc")).st_uid == 0
+
+
+@needs_root
+def test_links_that_lead_a_user_nowhere_new_are_followed(tree, home):
+    (home / "home/mary/data").symlink_to("/data/mary")
+    os.chown(str(home / "home/mary/data"), USER, USER, follow_symlinks=False)
+    (home / "home/anna").symlink_to("/etc")  # root's own
+    tree.write_atomic("/home/mary/data/new/file", b"hers")
+    tree.write_atomic("/home/anna/file", b"root's")
+    assert (home / "data/mary/new/file").read_bytes() == b"hers"
+    assert (home / "etc/file").read_bytes() == b"root's"

@@ -84,7 +84,7 @@ class FetchFile(Owned):
         path = self.path(host)
         self.make_parents(host, path, uid, gid)
         if self.append:
-            current, start = self._current(host), self._start
+            current, start = self._current(host, act=True), self._start
             added = start is not None and current[start : start + len(data)] == data
             data = current if added else current + data
         how = host.root.write_atomic(path, data, self.mode, uid, gid)
@@ -107,8 +107,8 @@ class FetchFile(Owned):
         notes.append(note)
         return source.instead
 
-    def _current(self, host: "Host") -> bytes:
+    def _current(self, host: "Host", act: bool = False) -> bytes:
         try:
-            return host.root.read(self.path(host), _READ_LIMIT)
+            return host.root.read(self.path(host), _READ_LIMIT, act)
         except FileNotFoundError:
             return b""

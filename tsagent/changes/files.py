@@ -189,12 +189,13 @@ class AppendFile(_Content):
     def apply(self, host: "Host") -> "Optional[str]":
         uid, gid = self.ids(host)
         self.make_parents(host, self.path(host), uid, gid)
-        host.root.write_atomic(self.path(host), self._current(host) + self.content, self.mode, uid, gid)
+        current = self._current(host, act=True)
+        host.root.write_atomic(self.path(host), current + self.content, self.mode, uid, gid)
         return None
 
-    def _current(self, host: "Host") -> bytes:
+    def _current(self, host: "Host", act: bool = False) -> bytes:
         try:
-            return host.root.read(self.path(host), _READ_LIMIT)
+            return host.root.read(self.path(host), _READ_LIMIT, act)
         except FileNotFoundError:
             return b""
 
@@ -259,7 +260,7 @@ class EditFile(Owned):
 
     def apply(self, host: "Host") -> "Optional[str]":
         path = self.path(host)
-        current = self._current(host, path)
+        current = self._current(host, path, act=True)
         wanted = self.transform(current)
         if wanted is None:
             wanted = current
@@ -269,9 +270,9 @@ class EditFile(Owned):
         host.root.write_atomic(path, wanted, self.mode, uid, gid)
         return None
 
-    def _current(self, host: "Host", path: str) -> "Optional[bytes]":
+    def _current(self, host: "Host", path: str, act: bool = False) -> "Optional[bytes]":
         try:
-            return host.root.read(path, _READ_LIMIT)
+            return host.root.read(path, _READ_LIMIT, act)
         except FileNotFoundError:
             return None
 

@@ -8,9 +8,37 @@ from tsagent.errors import AgentError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional
+    from typing import Dict, List, Optional, Tuple
 
 CHUNK = 1 << 20  # bytes read at a time
+
+
+def link_in(directory: int, name: str) -> "Optional[Tuple[str, int]]":
+    """What a link in an open directory says, and whose it is; None for what is no link."""
+    try:
+        os.readlink(name, dir_fd=directory)  # mostly it is none
+        descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
+            return None
+        raise
+    try:
+        # Both of one and the same: its name may lead to another by now.
+        return os.readlink("", dir_fd=descriptor), os.fstat(descriptor).st_uid
+    except FileNotFoundError:  # what has taken its place is no link
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def need_owner(directories: "List[int]", owner: int, path: str) -> None:
+    """Refuse a place that lies in no directory of the user whose link led there: AgentError `unsafe-link`."""
+    if not any(os.fstat(descriptor).st_uid == owner for descriptor in directories):
+        raise AgentError(
+            "%s: a link of the user %d leads out of what is that user's" % (path, owner),
+            "unsafe-link",
+            "name the place that is meant",
+        )
 
 
 def create_fresh(name: str, directory: int) -> int:

@@ -14,6 +14,8 @@ from tsagent.host.descriptors import (
     CHUNK,
     copy_attributes,
     create_fresh,
+    link_in,
+    need_owner,
     own,
     read_all,
     remove_directory,
@@ -67,7 +69,8 @@ class _Place:
 class Tree:
     """Files below `root`; all paths given to it are absolute inside that root.
 
-    Methods raise `OSError` as the system calls do, unless they say otherwise.
+    Methods raise `OSError` as the system calls do, unless they say otherwise; those that write, AgentError
+    `unsafe-link` where a user's link would have root write for that user.
     """
 
     def __init__(self, root: str = "/") -> None:
@@ -81,9 +84,17 @@ class Tree:
 
     # -- resolution ---------------------------------------------------------------------------
 
-    def _place(self, path: str, follow: bool = True, create: "Optional[int]" = None) -> _Place:
-        """Resolve `path`; `create` is the mode in which missing parent directories are made."""
+    def _place(
+        self, path: str, follow: bool = True, create: "Optional[int]" = None, act: bool = False
+    ) -> _Place:
+        """Resolve `path`; `create` is the mode in which missing parent directories are made.
+
+        With it, or to `act`, a link that is a user's leads root only to what lies in a directory of that
+        user's: else whoever owns a link could have root write for them where they may not.
+        """
         pending = _components(path)
+        careful = (act or create is not None) and os.geteuid() == 0
+        owner = 0  # of the last link on the way that is not root's
         fds = [os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
         names: "List[str]" = []
         links = 0
@@ -96,7 +107,7 @@ class Tree:
                         names.pop()
                     continue
                 if not pending and not follow:
-                    return _Place(fds.pop(), name, names)
+                    return _at(fds, name, names, owner, path)
                 if pending:
                     try:  # mostly it is a directory, and there
                         fds.append(os.open(name, _OPEN_DIRECTORY, dir_fd=fds[-1]))
@@ -104,8 +115,10 @@ class Tree:
                         continue
                     except OSError:
                         pass
-                target = _link_target(fds[-1], name)
-                if target is not None:
+                link = link_in(fds[-1], name)
+                if link is not None:
+                    target = link[0]
+                    owner = (link[1] or owner) if careful else 0
                     links += 1
                     if links > _LINK_LIMIT:
                         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
@@ -116,10 +129,12 @@ class Tree:
                     pending.extend(_components(target))
                     continue
                 if not pending:
-                    return _Place(fds.pop(), name, names)
+                    return _at(fds, name, names, owner, path)
+                if owner:
+                    need_owner(fds, owner, path)
                 fds.append(self._enter(fds[-1], name, names, create, path))
                 names.append(name)
-            return _Place(fds.pop(), ".", names)
+            return _at(fds, ".", names, owner, path)
         finally:
             for descriptor in fds:
                 os.close(descriptor)
@@ -154,13 +169,16 @@ class Tree:
 
     # -- reading ------------------------------------------------------------------------------
 
-    def read(self, path: str, limit: "Optional[int]" = None) -> bytes:
-        """The content of a file. More than `limit` bytes: AgentError `file-too-large`."""
+    def read(self, path: str, limit: "Optional[int]" = None, act: bool = False) -> bytes:
+        """The content of a file. More than `limit` bytes: AgentError `file-too-large`.
+
+        To `act`: for what is then written, so that it is as careful with links.
+        """
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-        if self.live:
+        if self.live and not act:
             descriptor = os.open(native(path), flags)
         else:
-            with self._place(path) as place:
+            with self._place(path, act=act) as place:
                 descriptor = os.open(place.name, flags | os.O_NOFOLLOW, dir_fd=place.descriptor)
         try:
             return read_all(descriptor, path, limit)
@@ -292,7 +310,8 @@ class Tree:
     def open(self, path: str, flags: int, mode: int = 0o600) -> int:
         """A descriptor for `path`, links resolved inside the root; the caller closes it."""
         create = 0o755 if flags & os.O_CREAT else None
-        with self._place(path, create=create) as place:
+        act = bool(flags & (os.O_WRONLY | os.O_RDWR))
+        with self._place(path, create=create, act=act) as place:
             return os.open(place.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=place.descriptor)
 
     def mkdir(
@@ -325,7 +344,9 @@ class Tree:
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the mode of a regular file or directory (never of what a swapped-in link points to)."""
-        descriptor = self.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with self._place(path, act=True) as place:
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(place.name, flags, dir_fd=place.descriptor)
         try:
             os.fchmod(descriptor, mode)
         finally:
@@ -333,7 +354,7 @@ class Tree:
 
     def chown(self, path: str, uid: int, gid: int, follow: bool = True) -> None:
         """Set the owner; with `follow` false, of a link itself."""
-        with self._place(path, follow=follow) as place:
+        with self._place(path, follow=follow, act=True) as place:
             os.chown(place.name, uid, gid, dir_fd=place.descriptor, follow_symlinks=False)
 
     def symlink(self, target: str, path: str) -> None:
@@ -351,7 +372,7 @@ class Tree:
     def unlink(self, path: str, missing_ok: bool = False) -> None:
         """Remove a file or link."""
         try:
-            with self._place(path, follow=False) as place:
+            with self._place(path, follow=False, act=True) as place:
                 os.unlink(place.name, dir_fd=place.descriptor)
                 self._unsynced.add("/" + "/".join(place.parents))
         except FileNotFoundError:
@@ -360,7 +381,9 @@ class Tree:
 
     def rename(self, old: str, new: str) -> None:
         """Rename within one directory tree of the root."""
-        with self._place(old, follow=False) as source, self._place(new, follow=False) as target:
+        with self._place(old, follow=False, act=True) as source, self._place(
+            new, follow=False, act=True
+        ) as target:
             os.rename(source.name, target.name, src_dir_fd=source.descriptor, dst_dir_fd=target.descriptor)
             self._unsynced.add("/" + "/".join(source.parents))
             self._unsynced.add("/" + "/".join(target.parents))
@@ -374,7 +397,7 @@ class Tree:
         if not stat_module.S_ISDIR(status.st_mode):
             self.unlink(path, missing_ok=True)
             return
-        with self._place(path, follow=False) as place:
+        with self._place(path, follow=False, act=True) as place:
             remove_directory(place.descriptor, place.name)
             self._unsynced.add("/" + "/".join(place.parents))
 
@@ -411,6 +434,12 @@ class Tree:
                 os.close(descriptor)
 
 
+def _at(fds: "List[int]", name: str, names: "List[str]", owner: int, path: str) -> _Place:
+    if owner:
+        need_owner(fds, owner, path)
+    return _Place(fds.pop(), name, names)
+
+
 def _components(path: str) -> "List[str]":
     """The components of a path, last one first. A NUL byte is refused as the kernel would."""
     if "\0" in path:
@@ -418,15 +447,6 @@ def _components(path: str) -> "List[str]":
     names = [name for name in native(path).split("/") if name and name != "."]
     names.reverse()
     return names
-
-
-def _link_target(descriptor: int, name: str) -> "Optional[str]":
-    try:
-        return os.readlink(name, dir_fd=descriptor)
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
-            return None
-        raise
 
 
 def _temporary_name(name: str) -> str:

@@ -284,6 +284,15 @@ def test_link_local_and_metadata_addresses_are_refused(url):
 def test_addresses_are_judged_in_every_form():
     for address in ("169.254.0.1", "fe80::1%eth0", "::ffff:169.254.0.1", "64:ff9b::a9fe:17", "fd00:ec2::254"):
         assert refused(address), address
+    for address in (
+        "2002:a9fe:17::1",
+        "::ffff:0:169.254.0.23",
+        "64:ff9b:1::169.254.0.23",
+        "2002:6464:64c8::",
+    ):
+        assert refused(address), address
+    for address in ("2002:a00:1::1", "64:ff9b:1::10.0.0.1", "::ffff:0:10.0.0.1"):
+        assert not refused(address), address
     for address in ("127.0.0.1", "::1", "10.0.0.1", "2001:db8::1", "::ffff:127.0.0.1"):
         assert not refused(address), address
 
@@ -302,6 +311,12 @@ def test_a_name_that_resolves_to_a_link_local_address_is_refused(monkeypatch):
         ("mirrors.tencentyun.com", "169.254.0.3", "web-unreachable"),
         ("b.cos.ap-guangzhou.myqcloud.com", "169.254.0.47", "web-unreachable"),
         ("mirrors.tencentyun.com", "169.254.0.23", "web-refused"),
+        ("MIRRORS.tencentyun.com.", "169.254.169.254", "web-refused"),
+        ("x.myqcloud.com", "169.254.170.2", "web-refused"),
+        ("x.myqcloud.com", "100.100.100.200", "web-refused"),
+        ("x.myqcloud.com", "::ffff:169.254.0.3", "web-refused"),
+        ("METADATA.tencentyun.com.", "169.254.0.3", "web-refused"),
+        ("myqcloud.com.example", "169.254.0.3", "web-refused"),
         ("mirrors.tencentyun.com", "fe80::1", "web-refused"),
         ("nottencentyun.com", "169.254.0.3", "web-refused"),
     ],

@@ -45,6 +45,15 @@ def refused(address: str) -> bool:
     if packed[:12] in (bytes(10) + b"\xff\xff", bytes(12), b"\0\x64\xff\x9b" + bytes(8)):
         if packed[:12] != bytes(12) or packed[12:] not in (bytes(4), b"\0\0\0\1"):
             return refused(socket.inet_ntop(socket.AF_INET, packed[12:]))
+    # Translated (RFC 2765), NAT64 within a site (RFC 8215), 6to4 (RFC 3056).
+    inside = packed[2:6] if packed[:2] == b"\x20\x02" else packed[12:]
+    if (
+        packed[:2] == b"\x20\x02"
+        or packed[:12] == bytes(8) + b"\xff\xff\0\0"
+        or packed[:6] == b"\0\x64\xff\x9b\0\1"
+    ):
+        if refused(socket.inet_ntop(socket.AF_INET, inside)):
+            return True
     if packed[0] == 0xFE and packed[1] & 0xC0 == 0x80:
         return True
     return any(packed == socket.inet_pton(socket.AF_INET6, known) for known in _METADATA if ":" in known)

@@ -5,6 +5,7 @@ Each run is a change of its own. Source of the options: ansible-pull(1) and ansi
 
 from tsagent.changes import CONVERGED, DIFFERS, InstallByPip, InstallOneOf, Probe, RunProgram
 from tsagent.changes.flags import is_on
+from tsagent.changes.git_logins import parted
 from tsagent.userdata.binary import as_text
 from tsagent.web.urls import public
 
@@ -119,23 +120,37 @@ def _pull(
     if not pull.get("url") or not playbooks:
         context.warn("%s has no %s; it is not run" % (place, "playbook" if pull.get("url") else "url"))
         return
+    login = ""
+    if (pull.get("module_name") or "git") == "git":
+        address, login = parted(pull["url"])
+        pull = dict(pull, url=address)
     options = _options(context, place, pull, ("playbook_name", "playbook_names"))
     for playbook in playbooks:
         what = "pull and play %s of %s" % (playbook, public(pull["url"]))
         words = ["ansible-pull"] + options + ["--", playbook]
-        yield RunProgram(words, what, user, env=env, hint=_HINT, requires=needs)
+        logins = [login] if login else []
+        yield RunProgram(words, what, user, env=env, hint=_HINT, logins=logins, requires=needs)
 
 
 def _clone(repository: "Dict[str, str]", user: "Optional[str]", needs: "List[Change]") -> "Change":
     path = repository["path"].rstrip("/")
 
     def look(host: "Host") -> "Probe":
-        there = host.root.exists(path + "/.git")
+        there = host.root.exists(path + "/.git/index")  # which git writes when all else is there
         return Probe(CONVERGED, "%s is there" % path) if there else Probe(DIFFERS, "not cloned")
 
     what = "clone %s to %s" % (public(repository["source"]), path)
-    words = ["git", "clone", "--quiet", "--", repository["source"], path]
-    return RunProgram(words, what, user, check=look, requires=needs, hint="git must be installed")
+    address, login = parted(repository["source"])
+    return RunProgram(
+        ["git", "clone", "--quiet", "--", address, path],
+        what,
+        user,
+        check=look,
+        hint="git must be installed",
+        leaves=path,
+        logins=[login] if login else [],
+        requires=needs,
+    )
 
 
 def _play(

@@ -1,5 +1,6 @@
 """Programs, installers from the web, packages of several names and services for real."""
 
+import base64
 import http.server
 import json
 import os
@@ -12,6 +13,7 @@ import zipfile
 import pytest
 
 from tsagent.changes.base import CONVERGED, DIFFERS
+from tsagent.changes.git_logins import parted
 from tsagent.changes.named_services import KeepService, StopService
 from tsagent.changes.package_choice import InstallByPip, InstallOneOf
 from tsagent.changes.programs import RunInstaller, RunProgram
@@ -90,6 +92,132 @@ def test_how_a_program_fails_is_said(host, words, options, code, message):
 
 def test_a_status_that_means_success_is_none_but_noted(host):
     assert RunProgram(["sh", "-c", "exit 2"], "try", good=(0, 2)).apply(host) == "status 2"
+
+
+# -- what git is told ------------------------------------------------------------------------------
+
+LOGINS = {"user:pass-%20word": ("user", "pass- word"), "token-of-one-word": ("token-of-one-word", "")}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository behind a server that asks for a user: (its address without scheme, what users said)."""
+    work, top = tmp_path / "work", tmp_path / "srv"
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.check_call(["git", "init", "-q", str(work)])
+    (work / "file").write_text("content")
+    subprocess.check_call(git + ["-C", str(work), "add", "file"])
+    subprocess.check_call(git + ["-C", str(work), "commit", "-q", "-m", "one"])
+    subprocess.check_call(["git", "clone", "-q", "--bare", str(work), str(top / "r.git")])
+    subprocess.check_call(["git", "-C", str(top / "r.git"), "update-server-info"])
+    said = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            return str(top) + path.split("?")[0]
+
+        def do_GET(self):
+            given = self.headers.get("Authorization", "")
+            if not given:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="r"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            said.append(base64.b64decode(given.split()[1]).decode())
+            super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield "127.0.0.1:%d/r.git" % server.server_port, said
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("user", [None, "daemon"])
+@pytest.mark.parametrize("login", sorted(LOGINS))
+def test_git_logs_in_with_what_stands_in_no_argument_list(
+    host, scratch_root, tmp_path, repository, login, user
+):
+    address, said = repository
+    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent, scratch_root):
+        os.chmod(str(path), 0o755)
+    with open(str(scratch_root / "etc/passwd"), "a", encoding="utf-8") as stream:
+        stream.write("daemon:x:1:1::/nonexistent:/bin/sh\n")
+    host.runner = Runner()
+    os.chmod(str(tmp_path), 0o777)
+    plain, stored = parted("http://%s@%s" % (login, address))
+    assert plain == "http://" + address
+    trace = str(tmp_path / "trace")
+    goal = str(tmp_path / "clone")
+    words = ["strace", "-f", "-qq", "-v", "-s", "10000", "-e", "trace=execve", "-o", trace]
+    words += ["git", "clone", "-q", "--", plain, goal]
+    change = RunProgram(words, "clone", user, logins=[stored])
+    change.id = "abc/1"
+    assert change.apply(host) is None, output(host)
+    with open(goal + "/file") as stream:
+        assert stream.read() == "content"
+    assert set(said) == {"%s:%s" % LOGINS[login]}
+    secret = login.split(":")[-1]
+    for path in (trace, goal + "/.git/config"):
+        with open(path, errors="replace") as stream:
+            assert secret not in stream.read()
+    assert secret not in output(host)
+    assert os.listdir(str(scratch_root / "run/tsagent-git")) == []
+
+
+def test_logins_are_only_for_who_is_to_have_them(host, scratch_root, tmp_path):
+    look = 'cd "$XDG_CONFIG_HOME"; stat -c "%n %a %u" . git git/config store'
+    with open(str(scratch_root / "etc/passwd"), "a", encoding="utf-8") as stream:
+        stream.write("daemon:x:1:1::/nonexistent:/bin/sh\n")
+    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent, scratch_root):
+        os.chmod(str(path), 0o755)
+    host.runner = Runner()
+    RunProgram(["sh", "-c", look], "look", "daemon", logins=["https://u:p@example.org"]).apply(host)
+    assert output(host).splitlines()[1:] == [". 700 1", "git 755 0", "git/config 644 0", "store 600 1"]
+
+
+@pytest.mark.parametrize(
+    "address", ["git@example.org:a/b.git", "ssh://git@example.org/a", "https://example.org/a@b", "/srv/r", ""]
+)
+def test_other_addresses_are_left_as_they_are(address):
+    assert parted(address) == (address, "")
+
+
+def test_what_a_clone_that_was_cut_off_has_left_is_no_clone(host, scratch_root, tmp_path, checkout):
+    """Killed in its middle, git leaves a directory that looks like a repository and holds nothing."""
+    from tsagent.registry.context import Context
+    from tsagent.registry.discovery import discover
+    from tsagent.registry.loading import load_module
+
+    module = load_module(discover(host.root, use_cache=False).modules["ansible"], host.root)
+    settings = {
+        "ansible": {
+            "package_name": "ansible-core",
+            "setup_controller": {"repositories": [{"path": "/srv/r", "source": "https://example.org/r.git"}]},
+        }
+    }
+    facts = Facts.from_data({"os": {"package_manager": "apt"}})
+    context = Context("ansible", settings, facts, host.root, host.hardware)
+    clone = list(module.plan(context))[-1]
+    before = clone.before(host)
+    (scratch_root / "srv/r/.git").mkdir(parents=True)
+    (scratch_root / "srv/r/.git/HEAD").write_text("ref: refs/heads/main")
+    assert clone.probe_resumed(host, before).state == DIFFERS
+    clone.heal(host, before)
+    assert not (scratch_root / "srv/r").exists()
+    (scratch_root / "srv/r/.git").mkdir(parents=True)
+    (scratch_root / "srv/r/.git/index").write_text("")
+    clone.heal(host, before)
+    assert clone.probe_resumed(host, before).state == CONVERGED
+    (scratch_root / "srv/r/.git/index").unlink()
+    clone.heal(host, clone.before(host))  # it was there before: not ours to take away
+    assert (scratch_root / "srv/r").exists()
 
 
 # -- an installer from the web --------------------------------------------------------------------

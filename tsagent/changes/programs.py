@@ -5,7 +5,8 @@ What they print is appended to the log of commands' output, mode 0600, and never
 
 import os
 
-from tsagent.changes.base import UNKNOWN, Change, Probe
+from tsagent.changes import git_logins
+from tsagent.changes.base import CONVERGED, UNKNOWN, Change, Probe
 from tsagent.changes.commands import interpreter
 from tsagent.errors import AgentError
 from tsagent.host.accounts import find_user
@@ -27,7 +28,9 @@ class RunProgram(Change):
     `what` says in a few words what it does, and is all that is shown. `user` runs it in place of root,
     with that user's HOME and with ~/.local/bin in its PATH, unless `env` gives another; `directory` is
     where it starts, else the user's home. `good` are the exit statuses of success. `check(host)` is a pure
-    look that returns a Probe: converged means that it need not run. A failure is tried again at the next
+    look that returns a Probe: converged means that it need not run. `leaves` is a directory that it makes:
+    what a run that was cut off has left of it is taken away. `logins` are addresses with user and password
+    that the program's git is to know, which may not stand in `argv`. A failure is tried again at the next
     boots.
     """
 
@@ -45,11 +48,15 @@ class RunProgram(Change):
         good: "Sequence[int]" = (0,),
         check: "Optional[Callable[[Host], Probe]]" = None,
         hint: "Optional[str]" = None,
+        leaves: "Optional[str]" = None,
+        logins: "Sequence[str]" = (),
         reason: str = "",
         requires: "Sequence[Change]" = (),
     ) -> None:
         super().__init__(what, reason, requires)
         self.argv = list(argv)
+        self.leaves = leaves
+        self.logins = list(logins)
         self.user = user
         self.directory = directory
         self.env = dict(env or {})
@@ -67,12 +74,22 @@ class RunProgram(Change):
     def probe(self, host: "Host") -> Probe:
         return self.check(host) if self.check is not None else Probe(UNKNOWN)
 
+    def before(self, host: "Host") -> "Optional[Dict[str, Any]]":
+        return None if self.leaves is None else {"there": host.root.exists(self.leaves)}
+
+    def heal(self, host: "Host", before: "Optional[Dict[str, Any]]") -> None:
+        git_logins.forget(host, self.id)
+        if self.leaves is not None and before is not None and not before["there"]:
+            if self.probe(host).state != CONVERGED:
+                host.root.remove_tree(self.leaves)
+
     def flush(self, host: "Host") -> None:
         host.flush()
 
     def apply(self, host: "Host") -> "Optional[str]":
         argv, env = list(self.argv), dict(self.env)
         directory = self.directory
+        uid = gid = 0
         if self.user is not None:
             account = find_user(host.root, self.user)
             if account is None:
@@ -80,6 +97,7 @@ class RunProgram(Change):
                     "there is no user %s" % self.user, "no-such-user", "name it under users, or another here"
                 )
             argv = ["runuser", "-u", self.user, "--"] + argv
+            uid, gid = account.uid, account.gid
             env.update(HOME=account.home, USER=self.user, LOGNAME=self.user)
             env.setdefault("PATH", "%s/.local/bin:%s" % (account.home, host.runner.path))
             directory = directory or (account.home if os.path.isdir(account.home) else "/")
@@ -87,7 +105,11 @@ class RunProgram(Change):
             argv[0] = _found(argv[0], env.get("PATH")) or argv[0]
         if directory is not None and not os.path.isdir(directory):
             raise AgentError("there is no directory %s" % directory, "no-such-directory")
-        result = run_logged(host, argv, str(self.target), env, directory)
+        try:
+            env.update(git_logins.tell(host, self.id, self.logins, uid, gid))
+            result = run_logged(host, argv, str(self.target), env, directory)
+        finally:
+            git_logins.forget(host, self.id)
         if self.user is not None and result.status == _NOT_FOUND:
             raise AgentError("the program %s is not installed" % self.argv[0], "no-such-program", self.hint)
         judge(self.argv[0], result, self.good, self.hint)

@@ -286,7 +286,7 @@ class Sources:
             )
             return
         yield RunInRoot(
-            ["add-apt-repository", "--yes", "--no-update", text.strip()],
+            ["add-apt-repository", "--yes", "--no-update", "--", text.strip()],
             "add the repository of apt.sources.%s" % name,
             enter=self._context.commands == "chroot",
             reason="apt: sources",

@@ -77,7 +77,10 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     )
     first = settings.get("firstboot_path", DEFAULTS["json_attribs"])
     if first:
-        yield WriteFile(first, _first_boot(settings), 0o644, reason="run_list and initial_attributes")
+        # Attributes are where people put passwords, and the client that reads them is root's.
+        yield WriteFile(
+            first, _first_boot(settings), 0o600, secret=True, reason="run_list and initial_attributes"
+        )
     installs = list(_install(context, settings))
     yield from installs
     if is_on(settings.get("exec"), settings.get("install_type") == "gems"):

@@ -48,7 +48,8 @@ def _ours(context: "Context", lines: "List[Line]", there: "List[Line]") -> "List
         if other is None:
             kept.append(line)
         elif other.source == line.source:
-            context.choose("mounts", other.text(), "the administrator's line in %s stays" % FSTAB)
+            shown = other.target if other.secret else other.text()
+            context.choose("mounts", shown, "the administrator's line in %s stays" % FSTAB)
         else:
             context.warn(
                 "%s is not mounted: %s has a line of its own for %s" % (line.source, FSTAB, line.target)
@@ -71,8 +72,15 @@ def _mounts(
         FSTAB,
         lambda data: fstab.merge(data, lines, kept),
         "mounts: %s" % (", ".join("%s on %s" % (line.source, line.target) for line in lines) or "none"),
+        secret=any(line.secret for line in lines + ours),
         reason="mounts",
     )
+    for line in lines:
+        if line.secret:
+            context.warn(
+                "%s is mounted with a password, which everybody can read in %s: give it as "
+                "credentials=FILE, a file of mode 0600 from write_files" % (line.source, FSTAB)
+            )
     changes.append(edit)
     mounted = [line for line in lines if line.target.startswith("/")]
     made = set()

@@ -158,7 +158,7 @@ def _settings(context: "Context", path: "Path", sections: "Dict[str, Dict[str, A
     short, full = host_names(context)
     wanted: "Dict[str, Dict[str, str]]" = {}
     for name, values in sections.items():
-        wanted[name] = {str(key): text_of(value) for key, value in values.items()}
+        wanted[name] = {text_of(str(key)): text_of(value) for key, value in values.items()}
         if "certname" in wanted[name]:
             given = wanted[name]["certname"].replace("%f", full)
             certname = given.replace("%i", str(context.instance.get("instance_id") or short)).lower()

@@ -90,8 +90,9 @@ class MakeFileSystem(Change):
         self.command = command
 
     def payload(self) -> "Dict[str, Any]":
-        names = ("kind", "label", "partition", "overwrite", "replace", "options", "command")
-        return {name: getattr(self, name) for name in names}
+        names = ("kind", "label", "partition", "overwrite", "replace")
+        # No digest of what the user gives to a tool: a passphrase may stand there.
+        return dict({name: getattr(self, name) for name in names}, own_command=self.command is not None)
 
     def describe(self) -> str:
         what = "%s file system" % (self.kind or "") if self.kind != "swap" else "swap"

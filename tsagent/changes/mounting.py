@@ -4,14 +4,14 @@ import os
 import stat as stat_module
 
 from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Probe
-from tsagent.disks.fstab import MARK
+from tsagent.disks.fstab import MARK, PASSWORDS
 from tsagent.errors import AgentError
 from tsagent.facts.mounts import SWAPS, mounts
 from tsagent.host.process import CommandFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Sequence
+    from typing import Any, Dict, List, Optional, Sequence, Tuple
 
     from tsagent.host import Host
 
@@ -44,7 +44,7 @@ class Mount(Change):
         self.options = options
 
     def payload(self) -> "Dict[str, Any]":
-        return {"source": self.source, "kind": self.kind, "options": self.options}
+        return {"source": self.source, "kind": self.kind, "options": ",".join(self._words(False)[0])}
 
     def describe(self) -> str:
         return "mount %s on %s" % (self.source, self.mountpoint)
@@ -69,14 +69,25 @@ class Mount(Change):
     def apply(self, host: "Host") -> "Optional[str]":
         if not host.root.exists(self.mountpoint):
             host.root.mkdir(self.mountpoint)
-        words = [item for item in self.options.split(",") if item and item != MARK]
+        words, env = self._words(True)
         argv = ["mount", "-t", self.kind] if self.kind != "auto" else ["mount"]
-        result = host.run(
-            argv + ["-o", ",".join(words) or "defaults", self.source, self.mountpoint], timeout=_LIMIT
-        )
+        argv += ["-o", ",".join(word for word in words if word != MARK) or "defaults"]
+        result = host.run(argv + ["--", self.source, self.mountpoint], env=env, timeout=_LIMIT)
         if result.status != 0 or result.timed_out:
             raise CommandFailed(result, "its line stays in /etc/fstab; see 'findmnt --verify'")
         return None
+
+    def _words(self, mounting: bool) -> "Tuple[List[str], Dict[str, str]]":
+        """The options that everybody may see, and the environment that has the password in their place."""
+        words: "List[str]" = []
+        env: "Dict[str, str]" = {}
+        for word in self.options.split(","):
+            name, equals, value = word.partition("=")
+            if equals and name in PASSWORDS and (not mounting or name != "password2"):
+                env["PASSWD"] = value  # Source: mount.cifs(8)
+            elif word:
+                words.append(word)
+        return words, env
 
     def _is_bind(self) -> bool:
         return any(word in ("bind", "rbind") for word in self.options.split(","))
@@ -126,7 +137,7 @@ class SwapOn(Change):
                 argv += ["--priority", option[4:]]
             elif option == "discard":
                 argv.append("--discard")
-        result = host.run(argv + [self.source], timeout=_LIMIT)
+        result = host.run(argv + ["--", self.source], timeout=_LIMIT)
         if result.status != 0 or result.timed_out:
             raise CommandFailed(result, "swap may not be allowed here, or not on this file system")
         return None

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import List, Optional, Sequence
 
 MARK = "comment=cloudconfig"
+PASSWORDS = ("password", "pass", "password2")  # options that hold one. Source: mount.cifs(8)
 _ESCAPES = ((" ", "\\040"), ("\t", "\\011"), ("\n", "\\012"))
 
 
@@ -39,6 +40,11 @@ class Line:
     def options(self) -> "List[str]":
         """Its options."""
         return self.fields[3].split(",")
+
+    @property
+    def secret(self) -> bool:
+        """Whether a password is among its options."""
+        return any(option.partition("=")[0] in PASSWORDS for option in self.options)
 
     @property
     def marked(self) -> bool:

@@ -120,7 +120,8 @@ class Webhook(Handler):
                 retries=settings.get("retries") or 0,
             )
         except AgentError as error:
-            return error.message
+            # Its address, whose path may be the secret, stands before the first colon.
+            return error.message.split(": ", 1)[-1]
         except Exception as error:  # noqa: BLE001 (a bug here must not end the thread, nor say what it had)
             return type(error).__name__
         return ""

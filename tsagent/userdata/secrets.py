@@ -10,7 +10,9 @@ MASK = "***"
 # Shorter ones stand in any text by chance: hiding them would destroy every report.
 SHORTEST = 4
 SHORTEST_LINE = 8
+SHORTEST_USER = 16  # of an address that names a user and no password: a longer one is mostly a token
 
+PASSWORD_OPTIONS = ("password", "pass", "password2")  # Source: mount.cifs(8)
 _NAMES = r"(?<!ch)passw|secret|token|credential|private|api_?key|access_?key|auth_?key|passphrase"
 
 
@@ -33,7 +35,7 @@ def secret_values(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> 
 
     Left out are those that the schema marks `redact: false`.
     """
-    values: "Set[str]" = set()
+    values: "Set[str]" = {word for text in _texts(config) for word in inner_secrets(text)}
     shown_by_name = _unredacted(config, schemas)
     for steps in secret_places(config, schemas):
         value: "Any" = config
@@ -49,6 +51,27 @@ def secret_values(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> 
                     line.strip() for line in text.splitlines() if len(line.strip()) >= SHORTEST_LINE
                 )
     return values
+
+
+def inner_secrets(text: str) -> "List[str]":
+    """What no schema can mark, as it stands within a text: passwords of addresses, and of mount options."""
+    found: "List[str]" = []
+    if "://" in text and "@" in text:
+        for place in text.split("://")[1:]:
+            place = (place.split(None, 1) or [""])[0]
+            for mark in "/?#\"'":
+                place = place.partition(mark)[0]
+            user, colon, password = place.rpartition("@")[0].partition(":")
+            if colon:
+                found.append(password)
+            elif len(user) >= SHORTEST_USER:
+                found.append(user)
+    if "pass" in text and "=" in text:
+        for word in text.split(","):
+            name, _, value = word.strip().partition("=")
+            if name in PASSWORD_OPTIONS:
+                found.append(value)
+    return [word for word in found if len(word) >= SHORTEST]
 
 
 def _unredacted(config: "Dict[str, Any]", schemas: "List[Dict[str, Any]]") -> "Set[Tuple[Any, ...]]":
@@ -108,4 +131,7 @@ def _masked(value: "Any", tree: "Any", named: bool) -> "Any":
         return [_masked(item, below.get(index, {}), named) for index, item in enumerate(value)]
     if named and value is not None and not isinstance(value, bool):
         return MASK
+    if isinstance(value, str):
+        for word in inner_secrets(value):
+            value = value.replace(word, MASK)
     return value

@@ -284,5 +284,7 @@ def test_a_probe_says_whether_a_repository_is_cloned(host, scratch_root):
     clone = of_type(plan("ansible", settings, host), "run_program")[0]
     assert clone.probe(host).state == DIFFERS
     (scratch_root / "srv/plays/.git").mkdir(parents=True)
+    assert clone.probe(host).state == DIFFERS  # one that was cut off
+    (scratch_root / "srv/plays/.git/index").write_text("")
     seen = clone.probe(host)
     assert isinstance(seen, Probe) and seen.state == CONVERGED

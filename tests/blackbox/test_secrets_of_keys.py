@@ -298,6 +298,7 @@ def open_to_all(root):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="accounts and owners need root")
 @pytest.mark.parametrize("system", sorted(OS_RELEASE))
 @pytest.mark.parametrize("number", range(len(CONFIGURATIONS)))

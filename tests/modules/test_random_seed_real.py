@@ -84,4 +84,4 @@ def test_a_command_without_an_end_holds_up_the_login_no_longer_than_its_limit(ho
     endless = ["sh", "-c", "while true; do sleep 1; done"]
     with pytest.raises(AgentError, match="was stopped after") as caught:
         SeedCommand(endless, "/dev/urandom").apply(host)
-    assert caught.value.code == "too-slow"
+    assert caught.value.code == "timed-out"

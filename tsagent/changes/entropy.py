@@ -85,7 +85,7 @@ class SeedCommand(UserChange):
         if result.timed_out:
             raise AgentError(
                 "%s was stopped after %d seconds" % (self.target, SEED_LIMIT),
-                "too-slow",
+                "timed-out",
                 "login waits for it: have it end by itself, as with count=1 for dd",
             )
         self.judge(str(self.target), result)

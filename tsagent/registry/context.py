@@ -1,6 +1,6 @@
 """What a module's plan(context) is given: settings, facts, the instance, and eyes without hands."""
 
-from tsagent.errors import one_line
+from tsagent.errors import AgentError, one_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,12 +83,18 @@ class Context:
     # -- eyes ---------------------------------------------------------------------------------
 
     def read(self, path: str) -> "Optional[bytes]":
-        """The content of a file of the root; None where there is none. Other errors are raised."""
+        """The content of a file of the root; None where there is none. Other errors are raised.
+
+        AgentError `is-a-directory` for a directory: whose path it is may be the user's mistake.
+        """
         self.reads.append(path)
         try:
             return self._root.read(path, _READ_LIMIT)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except IsADirectoryError:
+            message = "%s is a directory, not a file" % one_line(path)
+            raise AgentError(message, "is-a-directory", "name a file") from None
 
     def text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
         """The stripped text of a small file of the root, or `default`."""

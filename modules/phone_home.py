@@ -33,11 +33,14 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
             values[name] = text + "\n"
         elif name in names and wanted != "all":
             context.warn("there is no %s host key to post; %s is sent" % (kind, _MISSING))
-    url = settings["url"].replace("${INSTANCE_ID}", instance_id).replace("$INSTANCE_ID", instance_id)
+    url = settings["url"]
+    if isinstance(url, bytes):  # YAML's !!binary
+        url = url.decode("utf-8", "replace")
+    url = url.replace("${INSTANCE_ID}", instance_id).replace("$INSTANCE_ID", instance_id)
     form: "List[Tuple[str, str]]" = [(name, values.get(name) or _MISSING) for name in names]
     try:
         tries = int(settings.get("tries", _TRIES))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: infinity
         context.warn("phone_home.tries is not a number; it is posted %d times at most" % _TRIES)
         tries = _TRIES
     return iter([PostForm(url, form, tries)])

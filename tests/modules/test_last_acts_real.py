@@ -244,3 +244,10 @@ def test_a_live_run_has_ended_well_when_shutdown_is_called_and_never_calls_it_ag
     status = seen["status"]
     assert (status["state"], status["stages"]["final"]["state"]) == ("done", "done")
     assert ("power_state", "done") in [(item["name"], item["state"]) for item in status["modules"]]
+
+
+def test_a_url_in_yamls_binary_form_is_one():
+    tree = Host("/").root
+    module = load_module(discover(tree, use_cache=False).modules["phone_home"], tree)
+    (change,) = module.plan(Context("phone_home", {"phone_home": {"url": b"http://e/"}}, None, tree, tree))
+    assert change.url == "http://e/"

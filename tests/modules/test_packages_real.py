@@ -346,6 +346,12 @@ def test_needs_restarting_is_asked(host, tmp_path):
         (b"No package nosuch available.\nNothing to do\n", "No package nosuch", True),
         (b"Reading lists...\nE: Unable to locate package nosuch\n", "E: Unable to locate", False),
         (b"Complete!\n", "Complete!", False),
+        (
+            b"\nYou have enabled checking of packages via GPG keys. This is a good thing.\n"
+            b"Problem repository: [x]\npassword: s3cret\nusername: u\n",
+            "no GPG key is installed",
+            False,
+        ),
     ],
 )
 def test_what_the_managers_say(output, reason, unknown):

@@ -41,6 +41,7 @@ _APT = [
 _DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
 _TEMPORARY = re.compile(r".;([0-9a-f]{8})\Z")
 _ERROR_MARKS = ("error:", "e: ", "no match for argument", "no package ", "module or group ")
+_NO_KEYS = "You have enabled checking of packages via GPG keys"  # dnf and yum
 _SAYS_NOTHING = ("error: nothing to do", "error: nothing to do.")  # what is wrong stands before it
 
 
@@ -273,6 +274,9 @@ class PackageManager:
 def why(result: "CommandResult") -> str:
     """The line of a package manager's output that says what went wrong."""
     lines = [line.strip() for line in result.text.splitlines()]
+    if any(line.startswith(_NO_KEYS) for line in lines):
+        # What follows there is the repository's whole configuration, passwords included.
+        return "no GPG key is installed, and a repository that is to be checked names none: gpgkey"
     for line in reversed(lines):
         if line.lower().startswith(_ERROR_MARKS) and line.lower() not in _SAYS_NOTHING:
             return line[:300]

@@ -23,6 +23,7 @@ GOOD = [
     ("users", {"groups": ["a", {"b": ["x", "y"]}, {"c": "x"}]}),
     ("users", {"groups": {"a": ["x"]}}),
     ("users", {"groups": []}),
+    ("users", {"groups": None}),
     ("users", {"groups": [{"a": []}]}),
     ("users", {"chpasswd": {"list": "a:b\n", "expire": False}}),
     ("users", {"chpasswd": {"list": ["a:b"]}}),

@@ -347,8 +347,10 @@ def test_needs_restarting_is_asked(host, tmp_path):
         (b"Reading lists...\nE: Unable to locate package nosuch\n", "E: Unable to locate", False),
         (b"Complete!\n", "Complete!", False),
         (
-            b"\nYou have enabled checking of packages via GPG keys. This is a good thing.\n"
-            b"Problem repository: [x]\npassword: s3cret\nusername: u\n",
+            (
+                b"\nYou have enabled checking of packages via GPG keys. This is a good thing.\n"
+                b"Problem repository: [x]\npassword: s3cret\nusername: u\n"
+            ),
             "no GPG key is installed",
             False,
         ),

@@ -13,6 +13,7 @@ import os
 from tsagent.changes import package_store
 from tsagent.changes.package_managers import PackageManager, why
 from tsagent.changes.packages import InstallPackages
+from tsagent.engine import results
 from tsagent.errors import AgentError
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ def _bake_module(
                     found = dict(found, module=info.name, gpu=gpu or None)
                     if found not in document["sets"]:
                         document["sets"].append(found)
-    if not downloaded and nothing:
+    if not downloaded and nothing and nothing != results.NOT_ASKED:
         document["left_out"].append("%s: %s" % (title, nothing))
 
 
@@ -123,6 +124,8 @@ def _plan(host: "Host", session: "Session", info: "ModuleInfo", gpu: str, nvswit
     facts.__dict__["virtualization"] = Record((key, None) for key in facts.virtualization)
     session.facts = host.facts = facts
     context = session.context(info)
+    if info.only_with_keys and not any(key in context.settings for key in info.keys):
+        return [], results.NOT_ASKED
     context.live = False  # the kernels of the image count, not the one that builds it
     changes = plan_module(info, context, host)
     return changes, "" if changes else context.reason or "nothing to install"

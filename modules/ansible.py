@@ -52,8 +52,7 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     if git is not None:
         yield git
         needs = needs + [git]
-    galaxy = (settings.get("galaxy") or {}).get("actions") or []
-    for index, words in enumerate(galaxy):
+    for index, words in enumerate(_actions(context, settings)):
         if words:
             what = "galaxy action %d: %s" % (index + 1, words[0].rsplit("/", 1)[-1])
             yield RunProgram(words, what, user, env=env, requires=needs)
@@ -72,6 +71,22 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
         run = _play(context, place, play, user, env, needs + cloned)
         if run is not None:
             yield run
+
+
+def _actions(context: "Context", settings: "Dict[str, Any]") -> "List[List[str]]":
+    """Galaxy's actions; a list of words alone is one, as cloud-init's own documentation has it."""
+    actions = (settings.get("galaxy") or {}).get("actions") or []
+    if actions and all(isinstance(word, str) for word in actions):
+        return [actions]
+    commands: "List[List[str]]" = []
+    for index, words in enumerate(actions):
+        # A number without quotes is a word; half a command is none.
+        if isinstance(words, list) and all(type(word) in (str, int, float) for word in words):
+            commands.append([str(word) for word in words])
+        else:
+            context.warn("ansible.galaxy.actions[%d] is no list of words; it is not run" % index)
+            commands.append([])
+    return commands
 
 
 def _install(context: "Context", settings: "Dict[str, Any]", user: "Optional[str]") -> "Iterator[Change]":

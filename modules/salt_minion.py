@@ -24,7 +24,8 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
     if manager == "apt" and context.commands != "chroot":
         install.needs_live = True
     yield install
-    directory = settings.get("config_dir") or "/etc/salt"
+    directory = settings.get("config_dir")
+    directory = directory if isinstance(directory, str) and directory else "/etc/salt"
     files: "List[str]" = []
     yield MakeDirectory(directory, 0o755)
     for key, name, secret in (("conf", "minion", True), ("grains", "grains", False)):
@@ -40,7 +41,9 @@ def _changes(context: "Context", settings: "Dict[str, Any]") -> "Iterator[Change
             )
     public, private = settings.get("public_key"), settings.get("private_key")
     if public and private:
-        keys = settings.get("pki_dir") or directory + "/pki/minion"
+        keys = settings.get("pki_dir")
+        if not isinstance(keys, str) or not keys:  # YAML's !!binary is no path
+            keys = directory + "/pki/minion"
         yield MakeDirectory(keys, 0o700)
         yield WriteFile(keys + "/minion.pub", public, 0o644, reason="salt_minion.public_key")
         yield WriteFile(keys + "/minion.pem", private, 0o600, secret=True, reason="salt_minion.private_key")

@@ -288,3 +288,11 @@ def test_a_probe_says_whether_a_repository_is_cloned(host, scratch_root):
     (scratch_root / "srv/plays/.git/index").write_text("")
     seen = clone.probe(host)
     assert isinstance(seen, Probe) and seen.state == CONVERGED
+
+
+def test_bytes_are_no_directory_of_salts(host):
+    """YAML's !!binary passes as text; the usual directories are taken then."""
+    keys = {"public_key": "a", "private_key": "b", "pki_dir": b"\xff", "config_dir": b"\xfe", "conf": {}}
+    paths = [change.target for change in of_type(plan("salt_minion", keys, host), "write_file")]
+    top = "/etc/salt/"
+    assert paths == [top + "minion", top + "pki/minion/minion.pub", top + "pki/minion/minion.pem"]

@@ -248,6 +248,32 @@ def test_templates_know_instance_data_by_all_its_names():
     assert render("{{ ds.meta_data.absent | default('none') }}", data) == "none"
 
 
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("{% if rack %}yes{% else %}no{% endif %}", "no"),
+        ("{% if ds.meta_data.rack %}yes{% endif %}.", "."),
+        ("{% for one in racks %}{{ one }}{% endfor %}.", "."),
+        ("{{ rack | default('none') }}", "none"),
+        ("{% set l = [] %}{% do l.append(4) %}{{ l[0] }}", "4"),
+    ],
+)
+def test_a_template_may_ask_for_what_is_not_there(text, expected):
+    """As under cloud-init, where whole templates rest on it; what would be printed is still an error."""
+    data = {"v1": {"region": "r"}, "ds": {"meta_data": {"a": 1}}}
+    assert render(text, data) == expected
+    for printed in ("{{ rack }}", "{{ 'in ' ~ rack }}", "{{ rack | upper }}", "{{ [rack] | join }}"):
+        decoded = decode(b"## template: jinja\n#!/bin/sh\n" + printed.encode("ascii"), instance_data=data)
+        assert statuses(decoded) == ["failed"]
+        assert 'uses "rack"' in str(decoded.warnings[0])
+
+
+def test_a_template_changes_nothing_of_the_instance_data():
+    data = {"ds": {"meta_data": {"names": ["a"]}}}
+    assert render("{% do ds.meta_data.names.append('b') %}{{ ds.meta_data.names | join }}", data) == "ab"
+    assert data == {"ds": {"meta_data": {"names": ["a"]}}}
+
+
 def test_templates_see_through_base64():
     data = {"ds": {"blob": base64.b64encode(b"hi mom").decode("ascii")}, "base64_encoded_keys": ["ds/blob"]}
     assert render("{{ ds.blob }}", data) == "hi mom"

@@ -1,7 +1,8 @@
 """Jinja templates in user data: rendered in a sandbox, with instance data.
 
-Undefined variables are found before rendering and named with their line: cloud-init drops such a part
-with no more than a warning. Jinja2 is optional; without it only the templates are lost.
+An undefined variable that would be printed is named with its line, where cloud-init prints a word of its
+own in its place; it may be asked for (`if`, `default`). Jinja2 is optional; without it only the templates
+are lost.
 """
 
 import re
@@ -54,8 +55,24 @@ def render(content: bytes, instance_data: "Dict[str, Any]") -> bytes:
         def call_binop(self, context: "Any", operator: str, left: "Any", right: "Any") -> "Any":
             return _careful_binop(operator, left, right)
 
+        def is_safe_attribute(self, obj: "Any", attr: str, value: "Any") -> bool:
+            # What `do` is for. The names that a template is given are copies.
+            if (type(obj), attr) in ((list, "append"), (dict, "update")):
+                return True
+            return bool(super().is_safe_attribute(obj, attr, value))
+
+    class Missing(jinja2.Undefined):
+        """False and empty, as cloud-init has it, but never printed."""
+
+        def __str__(self) -> str:
+            return str(self._fail_with_undefined_error())
+
     environment = Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, autoescape=False
+        undefined=Missing,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        extensions=["jinja2.ext.do"],
     )
     # range, * and ** are how a few bytes of template take all memory or time.
     environment.globals["range"] = _small_range

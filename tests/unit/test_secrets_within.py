@@ -3,7 +3,7 @@
 import pytest
 
 from tsagent.changes.mounting import Mount
-from tsagent.disks.fstab import Line
+from tsagent.disks.fstab import Line, merge, parse
 from tsagent.host import CommandResult, Host
 from tsagent.userdata.secrets import mask, secret_values
 
@@ -56,3 +56,12 @@ def test_the_password_of_a_mount_is_no_argument(tmp_path):
 @pytest.mark.parametrize("options, secret", [("user=u,pass=x", True), ("passthrough,mode=1", False)])
 def test_a_line_with_a_password_is_known(options, secret):
     assert Line(["//s/d", "/mnt", "cifs", options, "0", "0"]).secret is secret
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2028", "\r", "\x0b", " ", "\t", "\n"])
+def test_a_line_with_an_odd_blank_is_one_line_and_found_again(blank):
+    line = Line(["tmpfs", "/a%sb" % blank, "tmpfs", "x%sy,comment=cloudconfig" % blank, "0", "0"])
+    once = merge(b"# by hand\n", [line])
+    (seen,) = parse(once)
+    assert seen.fields == line.fields and seen.marked
+    assert merge(once, [line]) == once

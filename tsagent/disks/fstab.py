@@ -68,8 +68,11 @@ class Line:
 
 
 def parse_line(text: str) -> "Optional[Line]":
-    """A line of the file; None for a comment, a blank line and what is no entry."""
-    words = text.split()
+    """A line of the file; None for a comment, a blank line and what is no entry.
+
+    Blanks and tabs alone part its fields: any other white space may stand in a path.
+    """
+    words = [word for word in text.rstrip("\r").replace("\t", " ").split(" ") if word]
     if len(words) < 2 or words[0].startswith("#"):
         return None
     defaults = ["", "", "auto", "defaults", "0", "0"]

@@ -16,3 +16,15 @@ def test_a_directory_read_as_a_file_is_the_users_mistake_and_no_bug(tmp_path):
         with pytest.raises(AgentError) as caught:
             context.read(path)
         assert (caught.value.code, path in str(caught.value)) == ("is-a-directory", True)
+
+
+@pytest.mark.parametrize("path", ["/etc/a\0b", "/etc/" + "x" * 300, "/loop"])
+def test_what_names_no_file_is_the_settings_mistake(tmp_path, path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "loop").symlink_to("/loop")
+    host = Host(str(tmp_path))
+    context = Context("any", {}, None, host.root, host.root)
+    with pytest.raises(AgentError) as caught:
+        context.read(path)
+    assert caught.value.code == "bad-path"
+    assert len(str(caught.value)) < 150 and "\0" not in str(caught.value)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tsagent.facts import Facts
     from tsagent.host import Tree
 
+_SHOWN = 80  # letters of a path that are quoted
 _READ_LIMIT = 16 << 20  # bytes
 
 
@@ -85,7 +86,8 @@ class Context:
     def read(self, path: str) -> "Optional[bytes]":
         """The content of a file of the root; None where there is none. Other errors are raised.
 
-        AgentError `is-a-directory` for a directory: whose path it is may be the user's mistake.
+        AgentError `is-a-directory` for a directory, `bad-path` for what names no file: whose path it is may be
+        the user's mistake.
         """
         self.reads.append(path)
         try:
@@ -95,6 +97,14 @@ class Context:
         except IsADirectoryError:
             message = "%s is a directory, not a file" % one_line(path)
             raise AgentError(message, "is-a-directory", "name a file") from None
+        except OSError as error:
+            import errno
+
+            if error.errno not in (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP):
+                raise
+            shown = "".join(letter if letter.isprintable() else "?" for letter in path[:_SHOWN])
+            message = "%s cannot be the path of a file" % shown
+            raise AgentError(message, "bad-path", "name a file") from None
 
     def text(self, path: str, default: "Optional[str]" = None) -> "Optional[str]":
         """The stripped text of a small file of the root, or `default`."""

@@ -86,8 +86,8 @@ class Context:
     def read(self, path: str) -> "Optional[bytes]":
         """The content of a file of the root; None where there is none. Other errors are raised.
 
-        AgentError `is-a-directory` for a directory, `bad-path` for what names no file: whose path it is may be
-        the user's mistake.
+        AgentError `is-a-directory` for a directory, `bad-path` for what names no file: whose path it is
+        may be the user's mistake.
         """
         self.reads.append(path)
         try:

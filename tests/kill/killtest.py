@@ -61,6 +61,9 @@ def user_data():
         {"path": "/srv/log", "content": "first\n"},
         {"path": "/srv/log", "content": "second\n", "append": True},
         {"path": "/srv/log", "content": "third\n", "append": True},
+        {"path": "/srv/fetched", "content": "first\n", "append": True},
+        {"path": "/srv/fetched", "source": {"uri": "file:///etc/os-release"}, "append": True},
+        {"path": "/srv/fetched", "content": "last\n", "append": True},
     ]
     commands = ["echo %d >> %s; echo %d > cmd%d" % (n, counter, n, n) for n in range(8)]
     commands.append(["sh", "-c", "echo list >> %s" % counter])

@@ -18,7 +18,7 @@ from tsagent.cli.parser import grammar  # noqa: E402 (the checkout's own)
 # What the shells ask the agent itself: modules may be dropped in.
 BASH = r"""
 _tsagent_modules() {
-  compgen -W "$(tsagent modules 2>/dev/null | cut -d ' ' -f 1)" -- "$1"
+  compgen -W "$(tsagent modules 2>/dev/null | sed '/^$/,$d' | cut -d ' ' -f 1)" -- "$1"
 }
 _tsagent_sources() {
   compgen -W 'auto none imds configdrive: nocloud:' -- "$1"
@@ -27,7 +27,7 @@ _tsagent_sources() {
 ZSH = r"""
 _tsagent_modules() {
   local -a names
-  names=(${(f)"$(tsagent modules 2>/dev/null | cut -d ' ' -f 1)"})
+  names=(${(f)"$(tsagent modules 2>/dev/null | sed '/^$/,$d' | cut -d ' ' -f 1)"})
   _describe module names
 }
 _tsagent_sources() {

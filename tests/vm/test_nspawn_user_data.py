@@ -241,6 +241,7 @@ def image(work, package):
     return tree
 
 
+@pytest.mark.quick
 def test_forty_keys(make_machine, image, capsys):
     machine = make_machine(image)
     repository(machine)

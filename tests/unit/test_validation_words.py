@@ -10,6 +10,7 @@ import pytest
 
 from tsagent.userdata.command import validate_files
 from tsagent.userdata.expected import names_of
+from tsagent.userdata.validation import validate
 
 DRAFT = "http://json-schema.org/draft-04/schema#"
 KEY_FILES = "^(rsa|ecdsa|ed25519)_(private|public|certificate)$"
@@ -579,3 +580,14 @@ def test_a_boot_warns_of_what_it_left_out_and_not_of_how_a_number_is_written(scr
     assert settings.config["packages"] == ["a\u00a0b"]
     assert len(warnings) == 1
     assert "/write_files/1/permissions: expected a string or a whole number, found a list" in warnings[0]
+
+
+def test_the_likely_key_is_none_of_the_old_spellings(checkout):
+    with open(os.path.join(checkout, "schemas", "users.json"), encoding="utf-8") as stream:
+        schemas = [json.load(stream)]
+    config = {"users": [{"name": "bob", "ssh-authorised-keys": ["x"], "lock_pass": False}]}
+    messages = [problem.message for problem in validate(config, None, schemas)]
+    assert sorted(messages) == [
+        'the key "lock_pass" is not known here: did you mean "lock_passwd"?',
+        'the key "ssh-authorised-keys" is not known here: did you mean "ssh_authorized_keys"?',
+    ]

@@ -170,7 +170,8 @@ def _droppable(steps: "List[Any]") -> "List[Any]":
 def _unknown_keys(error: "Any", steps: "List[Any]") -> "List[Problem]":
     import re
 
-    known = list(error.schema.get("properties") or {})
+    properties = error.schema.get("properties") or {}
+    known = list(properties)
     patterns = list(error.schema.get("patternProperties") or {})
     named = known + [name for pattern in patterns for name in names_of(pattern)]
     problems = []
@@ -178,12 +179,20 @@ def _unknown_keys(error: "Any", steps: "List[Any]") -> "List[Problem]":
         if key in known or any(re.search(pattern, key) for pattern in patterns):
             continue
         message = 'the key "%s" is not known here' % shown(key)
-        likely = close(key, [name for name in named if name not in error.instance])
+        free = [name for name in named if name not in error.instance]
+        # A spelling of old is nobody's wish, unless it is the only one that comes near.
+        likely = close(key, [name for name in free if not _deprecated(properties.get(name))])
+        likely = likely or close(key, free)
         if likely is not None:
             message += ': did you mean "%s"?' % likely
         path = pointers.join([*steps, key])
         problems.append(Problem(ERROR, path, message, rule="unknown-key", drop=path))
     return problems
+
+
+def _deprecated(schema: "Any") -> bool:
+    own = schema.get("x-tsagent") if isinstance(schema, dict) else None
+    return isinstance(own, dict) and bool(own.get("deprecated"))
 
 
 def _alternatives(error: "Any", root: "Dict[str, Any]", steps: "List[Any]", depth: int) -> "List[Problem]":

@@ -1,10 +1,5 @@
 """Random numbers for a machine that has just begun: `random_seed`, and what the source gives."""
 
-from tsagent.changes.entropy import SeedCommand, SeedDevice
-from tsagent.changes.file_entries import decode
-from tsagent.changes.files import AppendFile
-from tsagent.changes.user_scripts import environment
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, Union
@@ -27,6 +22,11 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change]]":
 
 
 def _changes(context: "Context", settings: "Dict[str, Any]", seed: bytes) -> "Iterator[Change]":
+    # Every first boot asks whether its source gives a seed, and most have none.
+    from tsagent.changes.entropy import SeedCommand, SeedDevice
+    from tsagent.changes.files import AppendFile
+    from tsagent.changes.user_scripts import environment
+
     file = settings.get("file")
     if not isinstance(file, str) or not file.startswith("/"):
         if file is not None:
@@ -45,10 +45,15 @@ def _changes(context: "Context", settings: "Dict[str, Any]", seed: bytes) -> "It
 
 def _given(context: "Context", settings: "Dict[str, Any]") -> bytes:
     """The user's seed and the source's."""
+    data = settings.get("data")
+    meta = context.sensitive.get("meta_data")
+    theirs = meta.get("random_seed") if isinstance(meta, dict) else None
+    if not data and not isinstance(theirs, (str, bytes)):
+        return b""
+    from tsagent.changes.file_entries import decode
     from tsagent.errors import AgentError
 
     seed = b""
-    data = settings.get("data")
     if isinstance(data, (str, bytes)) and data:
         encoding = str(settings.get("encoding") or "raw")
         try:
@@ -56,8 +61,6 @@ def _given(context: "Context", settings: "Dict[str, Any]") -> bytes:
         except (AgentError, UnicodeEncodeError) as error:
             why = error.message if isinstance(error, AgentError) else "it is not text"
             context.warn("random_seed.data is left out: %s" % why)
-    meta = context.sensitive.get("meta_data")
-    theirs = meta.get("random_seed") if isinstance(meta, dict) else None
     if isinstance(theirs, (str, bytes)):
         try:
             # OpenStack, and so a config drive, gives it in base64.

@@ -6,7 +6,6 @@ its own; its content is never quoted.
 """
 
 from tsagent.changes.base import DIFFERS, Change, Probe
-from tsagent.changes.fetched_files import FetchFile, Source
 from tsagent.changes.files import AppendFile, WriteFile
 from tsagent.errors import AgentError
 
@@ -14,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
+    from tsagent.changes.fetched_files import FetchFile, Source
     from tsagent.host import Host
 
 # Source: cloud-init's documentation of write_files.
@@ -93,7 +93,9 @@ class _File:
         reason = " and ".join(self.places)
         change: "Union[AppendFile, WriteFile, FetchFile]"
         owner, group = self.owner, self.group
-        if any(isinstance(piece, Source) for piece in self.pieces):
+        if not all(isinstance(piece, bytes) for piece in self.pieces):
+            from tsagent.changes.fetched_files import FetchFile
+
             change = FetchFile(path, self.pieces, self.append, self.mode, owner, group, warn, reason)
         else:
             kind = AppendFile if self.append else WriteFile
@@ -232,6 +234,8 @@ def _content(
     uri = source.get("uri")
     if not uri:
         return _given(entry, limit, place, warn)
+    from tsagent.changes.fetched_files import Source
+
     if not isinstance(uri, str) or not _is_text(uri):
         raise AgentError("the uri of its source is not text", "bad-content", "write it in quotes")
     instead: "Optional[bytes]" = None

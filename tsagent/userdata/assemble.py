@@ -13,7 +13,6 @@ from tsagent.userdata.parts import FAILED, IGNORED, OK
 from tsagent.userdata.plain import plain
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
 from tsagent.userdata.settings import Settings
-from tsagent.userdata.vendor import Vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from tsagent.userdata.includes import Fetch
     from tsagent.userdata.parts import Part
+    from tsagent.userdata.vendor import Vendor
 
 MAX_VALUES = 150000  # of all cloud-config parts of one source together, the last one whole
 
@@ -65,6 +65,8 @@ def assemble(
     ):
         if data is None:
             continue
+        from tsagent.userdata.vendor import Vendor
+
         vendor = Vendor(key, user.config, *[image for image, _ in images])
         if vendor.enabled:
             layers.append(layer(data, file, vendor))

@@ -6,6 +6,7 @@ the others go on. Unknown, empty and binary parts are named and never run.
 
 from tsagent.errors import AgentError
 from tsagent.userdata import formats
+from tsagent.userdata.launch_index import launch_index_of, whole_number
 from tsagent.userdata.parts import FAILED, IGNORED, REFUSED, Decoded, Part, Source
 from tsagent.userdata.problem import ERROR, WARNING, Problem, shown
 
@@ -20,6 +21,7 @@ MAX_BYTES = 10 << 20  # of all parts together, unpacked
 MAX_PARTS = 1000
 MAX_UNPACKED = 40 << 20  # of all that is unpacked on the way, used or not
 MAX_NESTING = 8
+MAX_INCLUDES = 100  # of one body, those within includes counted
 BOM = b"\xef\xbb\xbf"
 
 
@@ -47,12 +49,10 @@ class Decoder:
     """The state of one decoding: what was found, and how much may still come."""
 
     def __init__(self, name: str, allow_part_handlers: bool, fetch: "Any", instance_data: "Any") -> None:
-        from tsagent.userdata.includes import MAX_INCLUDES
-
         self.allow_part_handlers = allow_part_handlers
         self.fetch = fetch
         self.instance_data = instance_data
-        self.launch_index = _launch_index(instance_data)
+        self.launch_index = launch_index_of(instance_data)
         self.handlers: "Optional[Handlers]" = None  # those of user data, once there is one
         self.parts: "List[Part]" = []
         self.problems: "List[Problem]" = []
@@ -253,8 +253,6 @@ class Decoder:
         """
         if self.launch_index is None:
             return False
-        from tsagent.userdata.includes import whole_number
-
         wanted = whole_number(source.headers.get("launch-index"))
         if "launch-index" not in source.headers and kind == formats.CLOUD_CONFIG and b"launch-index" in data:
             from tsagent.userdata.yamlfile import load_yaml
@@ -386,15 +384,3 @@ class Decoder:
             self.reject(formats.TEMPLATE, data, source, FAILED, message, 2)
             return
         self.body(content, source.inner(declared=declared))
-
-
-def _launch_index(instance_data: "Optional[Dict[str, Any]]") -> "Optional[int]":
-    """Which of the machines that were started together this is; None where nobody says."""
-    from tsagent.userdata.includes import whole_number
-
-    source = (instance_data or {}).get("ds")
-    meta = source.get("meta_data") if isinstance(source, dict) else None
-    for name in ("launch-index", "launch_index", "ami-launch-index", "ami_launch_index"):
-        if isinstance(meta, dict) and meta.get(name) is not None:
-            return whole_number(meta[name])
-    return None

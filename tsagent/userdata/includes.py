@@ -1,19 +1,18 @@
 """`#include` and `#include-once`: URLs, one a line, of which each that fails costs only itself."""
 
 from tsagent.errors import AgentError
+from tsagent.userdata.decode import MAX_INCLUDES
 from tsagent.userdata.parts import FAILED, IGNORED, REFUSED
 from tsagent.web.urls import public
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, List, Optional, Tuple
+    from typing import Callable, List, Tuple
 
     from tsagent.userdata.decode import Decoder
     from tsagent.userdata.parts import Source
 
     Fetch = Callable[[str, bool, int], bytes]
-
-MAX_INCLUDES = 100  # of one body, those within includes counted
 
 
 class NotYet(Exception):
@@ -73,11 +72,3 @@ def urls(data: bytes, kind: str) -> "List[Tuple[int, bool, str]]":
         if line and not line.startswith("#"):
             found.append((number, once, line))
     return found
-
-
-def whole_number(value: "Any") -> "Optional[int]":
-    """A launch index: a number, also as text; None for anything else, which means any machine."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    text = str(value).strip() if isinstance(value, str) else ""
-    return int(text) if len(text) < 10 and text.encode("utf-8", "replace").isdigit() else None

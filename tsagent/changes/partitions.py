@@ -52,6 +52,21 @@ class _TableChange(Change):
         device = need_device(host, self.disk)
         return {"held": sorted(contents(host, disk_record(host, device)))}
 
+    def probe(self, host: "Host") -> Probe:
+        return self._probe(host, ours=False)
+
+    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
+        return self._probe(host, ours=before is not None)
+
+    def _probe(self, host: "Host", ours: bool) -> Probe:
+        if not host.live:
+            return Probe(UNKNOWN, "a device of the running system")
+        return self.compare(host, ours)
+
+    def compare(self, host: "Host", ours: bool) -> Probe:
+        """Whether a disk of the running system is as wanted; `ours`: we began to write its table."""
+        raise NotImplementedError
+
     def flush(self, host: "Host") -> None:
         host.flush()
 
@@ -123,15 +138,7 @@ class PartitionDisk(_TableChange):
         count = "one partition" if len(self.parts) == 1 else "%d partitions" % len(self.parts)
         return "partition %s: %s, %s" % (self.disk, self.table, count)
 
-    def probe(self, host: "Host") -> Probe:
-        return self._probe(host, ours=False)
-
-    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
-        return self._probe(host, ours=before is not None)
-
-    def _probe(self, host: "Host", ours: bool) -> Probe:
-        if not host.live:
-            return Probe(UNKNOWN, "a device of the running system")
+    def compare(self, host: "Host", ours: bool) -> Probe:
         device = real_device(host, self.disk)
         if device is None:
             return Probe(DIFFERS, "there is no block device %s" % self.disk)
@@ -262,15 +269,7 @@ class RemovePartitions(_TableChange):
     def describe(self) -> str:
         return "remove the partitions of %s" % self.disk
 
-    def probe(self, host: "Host") -> Probe:
-        return self._probe(host, ours=False)
-
-    def probe_resumed(self, host: "Host", before: "Optional[Dict[str, Any]]") -> Probe:
-        return self._probe(host, ours=before is not None)
-
-    def _probe(self, host: "Host", ours: bool) -> Probe:
-        if not host.live:
-            return Probe(UNKNOWN, "a device of the running system")
+    def compare(self, host: "Host", ours: bool) -> Probe:
         device = real_device(host, self.disk)
         if device is not None:
             record = disk_record(host, device)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple, Union
 
     from tsagent.changes.base import Change
-    from tsagent.changes.storage import GrowPartition
+    from tsagent.changes.partition_growth import GrowPartition
     from tsagent.facts.superblock import Superblock
     from tsagent.registry.context import Context, Nothing
 

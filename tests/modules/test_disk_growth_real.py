@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from tsagent.changes.base import CONVERGED, DIFFERS
-from tsagent.changes.storage import GrowFileSystem, GrowPartition, grown_dump
+from tsagent.changes.file_system_growth import GrowFileSystem
+from tsagent.changes.partition_growth import GrowPartition, grown_dump
 from tsagent.errors import AgentError
 from tsagent.facts import Facts
 from tsagent.facts.partition_table import parse_table

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tsagent.changes.debconf import SetDebconf
     from tsagent.changes.entropy import SeedCommand, SeedDevice
     from tsagent.changes.fetched_files import FetchFile
+    from tsagent.changes.file_system_growth import GrowFileSystem
     from tsagent.changes.file_systems import MakeFileSystem
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
     from tsagent.changes.part_handlers import RunPartHandler
+    from tsagent.changes.partition_growth import GrowPartition
     from tsagent.changes.partitions import PartitionDisk, RemovePartitions
     from tsagent.changes.power_state import PowerState
     from tsagent.changes.programs import RunInstaller, RunProgram
     from tsagent.changes.root_tools import RunInRoot
     from tsagent.changes.services import RestartUnit
     from tsagent.changes.ssh import GenerateHostKey, InstallHostKey, ReloadSshServer
-    from tsagent.changes.storage import GrowFileSystem, GrowPartition
     from tsagent.changes.swap_file import MakeSwapFile
     from tsagent.changes.system import EnableUnit, SetHostname, SetSysctl, SwitchTunedProfile, Verify
     from tsagent.changes.web import PostForm
@@ -73,7 +74,8 @@ _ROOMS = {
     "root_tools": ("RunInRoot",),
     "services": ("RestartUnit",),
     "ssh": ("GenerateHostKey", "InstallHostKey", "ReloadSshServer"),
-    "storage": ("GrowFileSystem", "GrowPartition"),
+    "file_system_growth": ("GrowFileSystem",),
+    "partition_growth": ("GrowPartition",),
     "swap_file": ("MakeSwapFile",),
     "system": ("EnableUnit", "SetHostname", "SetSysctl", "SwitchTunedProfile", "Verify"),
     "web": ("PostForm",),

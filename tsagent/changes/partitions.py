@@ -19,6 +19,7 @@ from tsagent.changes.block_devices import (
 )
 from tsagent.disks.layout import place
 from tsagent.errors import AgentError
+from tsagent.facts.partition_table import SECTOR
 from tsagent.host.process import CommandFailed
 
 TYPE_CHECKING = False
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tsagent.facts.partition_table import PartitionTable
     from tsagent.host import Host
 
-SECTOR = 512  # bytes
 _TOOL_LIMIT = 120.0  # seconds for sfdisk, which works in fractions of one
 _TRIES = 3  # to have the kernel read the table: udev may hold a partition open for a moment
 _HEADER_SINCE = (2, 26)  # the util-linux whose sfdisk reads `label:` and knows GPT; el7 has 2.23

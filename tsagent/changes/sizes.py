@@ -1,4 +1,7 @@
-"""How much room is worth growing into, and how sizes are told; what grows is in `storage`."""
+"""How much room is worth growing into, and how sizes are told.
+
+What grows is in `partition_growth` and `file_system_growth`.
+"""
 
 # Less than this is not worth a change: growpart's own threshold.
 PARTITION_SLACK = 1 << 20  # bytes

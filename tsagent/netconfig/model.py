@@ -1,41 +1,70 @@
 """The network, as every reader describes it and every renderer takes it.
 
 Plain objects, validated where they are made: an address here is an address. Prefix lengths are bits,
-MTU bytes, metrics and priorities the kernel's numbers. What a reader could not take stands in
-`Network.problems`, so that nothing asked for is dropped in silence.
+MTU bytes, metrics and priorities the kernel's numbers. What a reader could not take, and what a renderer
+cannot express, stands in `Network.problems`, so that nothing asked for is dropped in silence.
 """
 
 import re
 
+from tsagent.netconfig.options import AdvertisementOptions, BridgeOptions, DhcpOptions, EthernetOptions
+from tsagent.netconfig.values import (
+    Invalid,
+    interface_name,
+    is_interface_name,
+    number,
+    plain_address,
+    prefix_length,
+)
 from tsagent.userdata.problem import ERROR, WARNING, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional, Tuple, Union
+    from typing import Any, Dict, List, Optional
 
 ETHERNET = "ethernet"
+INFINIBAND = "infiniband"
 BOND = "bond"
+BRIDGE = "bridge"
 VLAN = "vlan"
+VRF = "vrf"
+DUMMY = "dummy"
+LOOPBACK = "loopback"
+# What is there already and has to be found, and what is made.
+CARDS = (ETHERNET, INFINIBAND)
+VIRTUAL = (BOND, BRIDGE, VLAN, VRF, DUMMY)
+KINDS = CARDS + VIRTUAL + (LOOPBACK,)
 
-_MAC = r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(:[0-9a-f]{2}){0,14}\Z"
-# IFNAMSIZ of linux/if.h is 16 with the NUL; the kernel refuses "/" and blanks, NetworkManager ":".
-_NAME = r"[A-Za-z0-9_.@-]{1,15}\Z"
-_DOMAIN = r"[A-Za-z0-9_~]([A-Za-z0-9_.-]{0,252})\Z"
+# When a device is brought up: with the network; only when somebody asks; not at all (kept down).
+AUTO = "auto"
+MANUAL = "manual"
+OFF = "off"
 
-
-class Invalid(ValueError):
-    """A value that is not what it should be; the message says what was expected and never quotes it."""
+# Source: ip-route(8), TYPE.
+ROUTE_TYPES = (
+    "unicast", "blackhole", "unreachable", "prohibit", "throw", "local", "broadcast", "anycast", "multicast",
+    "nat", "xresolve",
+)  # fmt: skip
+_WITHOUT_GATEWAY = ("blackhole", "unreachable", "prohibit", "throw")
 
 
 class Address:
-    """An address with its prefix length."""
+    """An address with its prefix length.
 
-    __slots__ = ("ip", "prefix", "version")
+    `label` is the interface alias of an IPv4 address (at most 15 characters); `deprecated` says that it is
+    not chosen for new connections (a preferred lifetime of 0).
+    """
 
-    def __init__(self, ip: str, prefix: int, version: int) -> None:
+    __slots__ = ("deprecated", "ip", "label", "prefix", "version")
+
+    def __init__(
+        self, ip: str, prefix: int, version: int, label: "Optional[str]" = None, deprecated: bool = False
+    ) -> None:
         self.ip = ip
         self.prefix = prefix
         self.version = version
+        self.label = label
+        self.deprecated = deprecated
 
     def __str__(self) -> str:
         return "%s/%d" % (self.ip, self.prefix)
@@ -57,9 +86,16 @@ class Address:
 
 
 class Route:
-    """Where packets for `to` go: a network as `0.0.0.0/0`, with or without a gateway `via`."""
+    """Where packets for `to` go: a network as `0.0.0.0/0`, with or without a gateway `via`.
 
-    __slots__ = ("metric", "on_link", "table", "to", "version", "via")
+    `kind` is one of ROUTE_TYPES; `scope` is "global", "link" or "host"; `source` the address preferred for
+    what is sent; `mtu`, `congestion_window` and `receive_window` are in bytes, packets and bytes.
+    """
+
+    __slots__ = (
+        "congestion_window", "kind", "metric", "mtu", "on_link", "receive_window", "scope", "source", "table",
+        "to", "version", "via",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -68,6 +104,12 @@ class Route:
         metric: "Optional[int]" = None,
         table: "Optional[int]" = None,
         on_link: bool = False,
+        kind: str = "unicast",
+        scope: "Optional[str]" = None,
+        source: "Optional[str]" = None,
+        mtu: "Optional[int]" = None,
+        congestion_window: "Optional[int]" = None,
+        receive_window: "Optional[int]" = None,
     ) -> None:
         import ipaddress
 
@@ -78,11 +120,25 @@ class Route:
         self.metric = metric
         self.table = table
         self.on_link = on_link
+        self.kind = kind
+        self.scope = scope
+        self.source = source
+        self.mtu = mtu
+        self.congestion_window = congestion_window
+        self.receive_window = receive_window
 
     @property
     def default(self) -> bool:
         """Whether it is a default route."""
         return self.to in ("0.0.0.0/0", "::/0")
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says no more than where to and through which gateway: what every service can express."""
+        given = [
+            getattr(self, name) for name in self.__slots__ if name not in ("to", "via", "version", "kind")
+        ]
+        return self.kind == "unicast" and all(value is None or value is False for value in given)
 
     @classmethod
     def parse(
@@ -93,30 +149,64 @@ class Route:
         metric: "Any" = None,
         table: "Any" = None,
         on_link: bool = False,
+        kind: "Any" = None,
+        scope: "Any" = None,
+        source: "Any" = None,
+        mtu: "Any" = None,
+        congestion_window: "Any" = None,
+        receive_window: "Any" = None,
     ) -> "Route":
         """From loose values: `to` may be `default`, or an address with a mask of its own."""
         gateway: "Optional[str]" = None
-        version = 4
+        version: "Optional[int]" = None
+        preferred: "Optional[str]" = None
         if via not in (None, ""):
-            gateway, version = _plain_address(via, "the gateway")
-        if str(to) in ("default", "0.0.0.0/0", "::/0"):
-            target = "::/0" if (version == 6 or str(to) == "::/0") else "0.0.0.0/0"
+            gateway, version = plain_address(via, "the gateway")
+        if source not in (None, ""):
+            preferred, source_version = plain_address(source, "the source address")
+            if version is not None and source_version != version:
+                raise Invalid("the gateway and the source address are of different IP versions")
+            version = version or source_version
+        text = str(to).strip().lower()
+        if text in ("default", "0.0.0.0/0", "::/0"):
+            target = "::/0" if text == "::/0" or (text == "default" and version == 6) else "0.0.0.0/0"
         else:
             found = Address.parse(to, mask)
             import ipaddress
 
             # A host's address with a network's prefix is what people write; the network is what is meant.
             target = str(ipaddress.ip_network("%s/%d" % (found.ip, found.prefix), strict=False))
-        network_version = 6 if ":" in target else 4
-        if gateway is not None and network_version != version:
+        if version is not None and (6 if ":" in target else 4) != version:
             raise Invalid("the gateway and the network are of different IP versions")
-        return cls(target, gateway, number(metric, "metric"), number(table, "table"), bool(on_link))
+        chosen = str(kind) if kind not in (None, "") else "unicast"
+        if chosen not in ROUTE_TYPES:
+            raise Invalid("the type of a route should be one of " + ", ".join(ROUTE_TYPES))
+        if gateway is not None and chosen in _WITHOUT_GATEWAY:
+            raise Invalid("a route of this type has no gateway")
+        if scope not in (None, "", "global", "link", "host"):
+            raise Invalid("the scope of a route should be global, link or host")
+        return cls(
+            target,
+            gateway,
+            number(metric, "metric"),
+            number(table, "table", 1),
+            bool(on_link),
+            chosen,
+            str(scope) if scope else None,
+            preferred,
+            number(mtu, "mtu", 68, 65535),
+            number(congestion_window, "congestion-window", 1),
+            number(receive_window, "advertised-receive-window", 1),
+        )
 
 
 class Rule:
-    """A policy routing rule: packets `source` → `to` are routed by `table`."""
+    """A policy routing rule: packets `source` → `to`, with `mark` and `tos`, are routed by `table`.
 
-    __slots__ = ("priority", "source", "table", "to", "version")
+    `source` and `to` are networks; `mark` is the firewall mark, `tos` the byte of the IP header.
+    """
+
+    __slots__ = ("mark", "priority", "source", "table", "to", "tos", "version")
 
     def __init__(
         self,
@@ -124,53 +214,88 @@ class Rule:
         source: "Optional[str]" = None,
         to: "Optional[str]" = None,
         priority: "Optional[int]" = None,
+        mark: "Optional[int]" = None,
+        tos: "Optional[int]" = None,
     ) -> None:
-        if source is None and to is None:
-            raise Invalid("a rule needs a from or a to")
+        if source is None and to is None and mark is None and tos is None:
+            raise Invalid("a rule needs a from, a to, a mark or a type-of-service")
+        if source is not None and to is not None and (":" in source) != (":" in to):
+            raise Invalid("the from and the to of a rule are of different IP versions")
         self.table = table
         self.source = source
         self.to = to
         self.priority = priority
+        self.mark = mark
+        self.tos = tos
         self.version = 6 if ":" in (source or to or "") else 4
 
 
 class Device:
     """One network device.
 
-    `name` is what the configuration calls it; `interface` the kernel's name, once it is known. A `mac`
-    is what it is matched by (lower case), `set_mac` what it shall have, `set_name` its name from now on.
-    `dhcp4`, `dhcp6` and `accept_ra` are None where nothing is said.
+    `name` is what the configuration calls it; `interface` the kernel's name, once it is known. `path` is the
+    JSON pointer of its description, for messages. A `mac` is what it is matched by (lower case), as are
+    `match_name` and `match_drivers` (shell patterns); `set_mac` is what it shall have, `set_name` its name
+    from now on. `dhcp4`, `dhcp6` and `accept_ra` are None where nothing is said.
     """
 
     def __init__(self, name: str, kind: str = ETHERNET) -> None:
         self.name = interface_name(name)
         self.kind = kind
+        self.path = ""
         self.interface: "Optional[str]" = None
+        # Found by, named.
         self.mac: "Optional[str]" = None
         self.match_name: "Optional[str]" = None
+        self.match_drivers: "List[str]" = []
         self.set_mac: "Optional[str]" = None
         self.set_name: "Optional[str]" = None
-        self.mtu: "Optional[int]" = None
+        # Addresses.
         self.dhcp4: "Optional[bool]" = None
         self.dhcp6: "Optional[bool]" = None
+        # DHCPv6 for options alone, the addresses being the router's: stateless. Only beside `accept_ra`.
+        self.dhcp6_stateless = False
+        self.dhcp4_options = DhcpOptions()
+        self.dhcp6_options = DhcpOptions()
         self.accept_ra: "Optional[bool]" = None
+        self.ra_options = AdvertisementOptions()
+        # Temporary addresses (RFC 8981), preferred for what the machine begins itself.
+        self.ipv6_privacy: "Optional[bool]" = None
+        # "eui64" or "stable-privacy"; or the last 64 bits of the address, as `::1`.
+        self.ipv6_generation: "Optional[str]" = None
+        self.ipv6_token: "Optional[str]" = None
+        # IP versions that get a link-local address; None where nothing is said.
+        self.link_local: "Optional[List[int]]" = None
         self.addresses: "List[Address]" = []
         self.routes: "List[Route]" = []
         self.rules: "List[Rule]" = []
         self.nameservers: "List[str]" = []
         self.search: "List[str]" = []
+        # The link. `mtu6` is the IPv6 MTU where it is another.
+        self.mtu: "Optional[int]" = None
+        self.mtu6: "Optional[int]" = None
+        self.ethernet = EthernetOptions()
+        # Nothing waits for it; AUTO, MANUAL or OFF; kept when the service stops; configured without a
+        # carrier.
         self.optional = False
-        self.bond: "Dict[str, str]" = {}  # kernel option names to values
+        self.activation = AUTO
+        self.critical = False
+        self.ignore_carrier: "Optional[bool]" = None
+        # A bond's kernel option names to values (times in milliseconds); `primary` is a member's name.
+        self.bond: "Dict[str, str]" = {}
+        self.bridge = BridgeOptions()
+        # Ports of a bond, a bridge or a VRF, by the names the configuration gives them.
         self.members: "List[str]" = []
         self.vlan: "Optional[int]" = None
         self.parent: "Optional[str]" = None
+        self.vrf_table: "Optional[int]" = None
 
     @property
     def label(self) -> str:
         """The name files and people know it by; safe as a part of a file name."""
         name = self.set_name or self.interface or self.name
         # With a match of its own a device may be called anything, even `../x`.
-        return name if re.match(_NAME, name) else re.sub(r"[^A-Za-z0-9_]", "-", name)[:64]
+        return name if is_interface_name(name) else re.sub(r"[^A-Za-z0-9_]", "-", name)[:64]
 
     @property
     def kernel_name(self) -> "Optional[str]":
@@ -182,21 +307,43 @@ class Device:
         """Whether it has another name until the next start."""
         return bool(self.set_name and self.interface and self.interface != self.set_name)
 
+    @property
+    def required(self) -> bool:
+        """Whether the machine counts as online only with this device."""
+        return not self.optional and self.activation == AUTO
+
+    def dhcp_options(self, version: int) -> DhcpOptions:
+        """What is said about DHCP for IPv4 or IPv6."""
+        return self.dhcp4_options if version == 4 else self.dhcp6_options
+
     def wants(self, version: int) -> bool:
         """Whether anything is configured for IPv4 or IPv6."""
         dynamic = bool(self.dhcp4) if version == 4 else bool(self.dhcp6) or bool(self.accept_ra)
         return dynamic or any(item.version == version for item in self.addresses)
 
+    def as_data(self) -> "Dict[str, Any]":
+        """What is said about it, without what is not said: plain data to compare and to print."""
+        blank = vars(Device("blank", self.kind))
+        return {
+            name: _plain(value)
+            for name, value in sorted(vars(self).items())
+            if name in ("kind", "name") or (name != "path" and value != blank[name])
+        }
+
 
 class Network:
     """All devices, and what belongs to none of them.
 
-    `source` says in a few words where it was read; `renderer` what the configuration asks for.
+    `source` says in a few words where it was read; `renderer` what the configuration asks for. `document`
+    is the configuration itself where it was version 2, which netplan reads as it stands. `primary` is the
+    name of the device that carries the machine's own traffic, once it is known.
     """
 
     def __init__(self, source: str = "") -> None:
         self.source = source
         self.renderer: "Optional[str]" = None
+        self.document: "Optional[Dict[str, Any]]" = None
+        self.primary: "Optional[str]" = None
         self.devices: "List[Device]" = []
         self.nameservers: "List[str]" = []
         self.search: "List[str]" = []
@@ -207,8 +354,14 @@ class Network:
         self.problems.append(Problem(ERROR, path, message, rule="network"))
 
     def warning(self, path: str, message: str) -> None:
-        """Note that something was left out because nothing here can express it yet."""
+        """Note that something was left out because nothing here can express it."""
         self.problems.append(Problem(WARNING, path, message, rule="network-unsupported"))
+
+    def left_out(self, device: Device, setting: str, renderer: str) -> None:
+        """Note that `renderer` (the service's own name) cannot express a setting of a device."""
+        self.warning(
+            device.path, "%s: %s cannot express %s; it has no effect" % (device.label, renderer, setting)
+        )
 
     def find(self, name: "Optional[str]") -> "Optional[Device]":
         """The device the configuration calls `name`."""
@@ -217,98 +370,28 @@ class Network:
                 return device
         return None
 
-    def master_of(self, device: Device) -> "Optional[Device]":
-        """The bond a device is a member of."""
+    def master_of(self, device: Device, *kinds: str) -> "Optional[Device]":
+        """The bond or bridge (or a device of these `kinds`) that a device is a port of."""
         for other in self.devices:
-            if device.name in other.members:
+            if device.name in other.members and other.kind in (kinds or (BOND, BRIDGE)):
                 return other
         return None
 
-
-def mac_address(value: "Any") -> str:
-    """A hardware address in lower case with colons. Raises Invalid."""
-    text = str(value).strip().lower().replace("-", ":")
-    if not re.match(_MAC, text):
-        raise Invalid("should be a hardware address such as 52:54:00:12:34:56")
-    return text
-
-
-def interface_name(value: "Any") -> str:
-    """A name the kernel takes for an interface. Raises Invalid."""
-    text = str(value)
-    if not re.match(_NAME, text) or text in (".", ".."):
-        raise Invalid(
-            "should be an interface name of at most 15 letters, digits, dots, dashes or underscores"
-        )
-    return text
+    def as_data(self) -> "Dict[str, Any]":
+        """Devices, name servers and search domains as plain data, to compare two networks by."""
+        return {
+            "devices": [device.as_data() for device in self.devices],
+            "nameservers": list(self.nameservers),
+            "search": list(self.search),
+        }
 
 
-def domain(value: "Any") -> str:
-    """A search domain. Raises Invalid."""
-    text = str(value).strip()
-    if not re.match(_DOMAIN, text) and text != ".":
-        raise Invalid("should be a domain name")
-    return text
-
-
-def nameserver(value: "Any") -> str:
-    """The address of a name server. Raises Invalid."""
-    address, _ = _plain_address(value, "the name server")
-    return address
-
-
-def number(value: "Any", what: str, low: int = 0, high: int = 0xFFFFFFFF) -> "Optional[int]":
-    """A whole number within bounds, None where nothing is said. Raises Invalid."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        raise Invalid("%s should be a number" % what)
-    try:
-        result = int(str(value), 10)
-    except ValueError:
-        raise Invalid("%s should be a number" % what) from None
-    if not low <= result <= high:
-        raise Invalid("%s should be from %d to %d" % (what, low, high))
-    return result
-
-
-def prefix_length(value: "Union[str, int]", version: int) -> int:
-    """A prefix length from a number or a mask (`255.255.255.0`, `ffff:ffff::`); a host's where empty."""
-    text = str(value)
-    longest = 32 if version == 4 else 128
-    if not text:
-        return longest
-    if text.isdigit():
-        if int(text) > longest:
-            raise Invalid("the prefix length should be at most %d" % longest)
-        return int(text)
-    import ipaddress
-
-    try:
-        mask = ipaddress.ip_address(text)
-    except ValueError:
-        raise Invalid("the mask should be a prefix length or a network mask") from None
-    if mask.version != version:
-        raise Invalid("the mask is of another IP version than the address")
-    bits = int(mask)
-    length = bin(bits).count("1")
-    if bits != ((1 << longest) - 1) ^ ((1 << (longest - length)) - 1):
-        raise Invalid("the mask should be ones followed by zeros")
-    return length
-
-
-def mask_of(prefix: int) -> str:
-    """An IPv4 prefix length as a mask."""
-    import ipaddress
-
-    return str(ipaddress.ip_network("0.0.0.0/%d" % prefix).netmask)
-
-
-def _plain_address(value: "Any", what: str) -> "Tuple[str, int]":
-    import ipaddress
-
-    try:
-        ip = ipaddress.ip_address(str(value).strip())
-    except ValueError:
-        raise Invalid("%s should be an IP address" % what) from None
-    return str(ip), ip.version
+def _plain(value: "Any") -> "Any":
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if hasattr(value, "stated"):
+        return value.stated()
+    if isinstance(value, (Address, Route, Rule)):
+        given = {name: getattr(value, name) for name in value.__slots__ if name != "version"}
+        return {name: item for name, item in sorted(given.items()) if item is not None and item is not False}
+    return value

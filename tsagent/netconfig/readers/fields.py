@@ -1,6 +1,7 @@
 """Taking values out of loosely written documents, noting what is wrong with each."""
 
-from tsagent.netconfig.model import Address, Invalid, Route, domain, mac_address, nameserver, number
+from tsagent.netconfig.model import Address, Route
+from tsagent.netconfig.values import Invalid, domain, mac_address, nameserver, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

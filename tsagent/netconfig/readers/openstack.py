@@ -3,9 +3,10 @@
 Source: OpenStack's network data schema (Nova, "Metadata service", network_data.json).
 """
 
-from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device, Invalid, interface_name, number
+from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device
 from tsagent.netconfig.readers import fields
 from tsagent.netconfig.readers.bonding import read_parameters
+from tsagent.netconfig.values import Invalid, interface_name, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,9 +3,10 @@
 Source: cloud-init's documentation, "Networking config Version 1".
 """
 
-from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device, Invalid, number
+from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device
 from tsagent.netconfig.readers import fields
 from tsagent.netconfig.readers.bonding import read_parameters
+from tsagent.netconfig.values import Invalid, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

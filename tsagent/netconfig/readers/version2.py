@@ -3,19 +3,10 @@
 Source: cloud-init's documentation, "Networking config Version 2"; netplan's YAML reference.
 """
 
-from tsagent.netconfig.model import (
-    BOND,
-    ETHERNET,
-    VLAN,
-    Address,
-    Device,
-    Invalid,
-    Rule,
-    interface_name,
-    number,
-)
+from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Address, Device, Rule
 from tsagent.netconfig.readers import fields
 from tsagent.netconfig.readers.bonding import read_parameters
+from tsagent.netconfig.values import Invalid, interface_name, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ scripts read rule-IFACE files, the plugin ROUTING_RULE_N variables (and no route
 file), so only one of them is written.
 """
 
-from tsagent.netconfig.model import BOND, VLAN, mask_of
+from tsagent.netconfig.model import BOND, VLAN
 from tsagent.netconfig.renderers import MARK, File, searches, servers
+from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -212,6 +212,7 @@ def test_facts_of_nothing_at_all(agent, tmp_path):
     """A machine that says nothing, and one whose files are no files."""
     (tmp_path / "empty").mkdir()
     checked(agent("facts", "--hardware", str(tmp_path / "empty"), "--format", "json").stdout, "facts")
+    assert agent("facts", "--hardware", str(tmp_path / "empty")).stdout.endswith("\n")
     for path in ("proc/cpuinfo", "proc/meminfo", "proc/sys/kernel/osrelease", "proc/self/mountinfo"):
         (tmp_path / "odd" / path).mkdir(parents=True)
     checked(agent("facts", "--hardware", str(tmp_path / "odd"), "--format", "json").stdout, "facts")

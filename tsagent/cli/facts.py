@@ -29,7 +29,7 @@ def main(values: "argparse.Namespace") -> int:
     else:
         from tsagent.facts.text import render
 
-        sys.stdout.write(render(data))
+        sys.stdout.write(render(data) + "\n")
     return EXIT_DONE
 
 

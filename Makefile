@@ -10,7 +10,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test peer-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
+.PHONY: help demo test peer-test peer-network-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,10 @@ test:  ## the whole test suite; as root it is complete
 peer-test:  ## verdicts, merging and examples beside cloud-init's own: ARGS="--upstream DIR" or "--fetch"
 	@$(BOOTSTRAP) test
 	@$(RUN) tests/peers/cloud_init.py $(ARGS)
+
+peer-network-test:  ## network configuration beside what cloud-init's tests expect: the same ARGS
+	@$(BOOTSTRAP) test
+	@$(RUN) tests/peers/cloud_init_network.py $(ARGS)
 
 fuzz:  ## odd user data, by hypothesis and by atheris: ARGS="--minutes 10"
 	@$(BOOTSTRAP) fuzz

@@ -13,6 +13,7 @@ from tsagent.netconfig.values import (
     interface_name,
     is_interface_name,
     number,
+    parsed_address,
     plain_address,
     prefix_length,
 )
@@ -76,25 +77,24 @@ class Address:
         if mask not in (None, "") and "/" not in text:
             text = "%s/%s" % (text, str(mask).strip())
         address, _, length = text.partition("/")
-        import ipaddress
-
         try:
-            ip = ipaddress.ip_address(address)
+            ip, version = parsed_address(address)
         except ValueError:
             raise Invalid("should be an IP address, with its prefix length") from None
-        return cls(str(ip), prefix_length(length, ip.version), ip.version)
+        return cls(ip, prefix_length(length, version), version)
 
 
 class Route:
     """Where packets for `to` go: a network as `0.0.0.0/0`, with or without a gateway `via`.
 
     `kind` is one of ROUTE_TYPES; `scope` is "global", "link" or "host"; `source` the address preferred for
-    what is sent; `mtu`, `congestion_window` and `receive_window` are in bytes, packets and bytes.
+    what is sent; `mtu` and `advertised_mss` are in bytes, `congestion_window` and `receive_window` (the
+    kernel's initcwnd and initrwnd) in segments.
     """
 
     __slots__ = (
-        "congestion_window", "kind", "metric", "mtu", "on_link", "receive_window", "scope", "source", "table",
-        "to", "version", "via",
+        "advertised_mss", "congestion_window", "kind", "metric", "mtu", "on_link", "receive_window", "scope",
+        "source", "table", "to", "version", "via",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +110,7 @@ class Route:
         mtu: "Optional[int]" = None,
         congestion_window: "Optional[int]" = None,
         receive_window: "Optional[int]" = None,
+        advertised_mss: "Optional[int]" = None,
     ) -> None:
         import ipaddress
 
@@ -126,6 +127,7 @@ class Route:
         self.mtu = mtu
         self.congestion_window = congestion_window
         self.receive_window = receive_window
+        self.advertised_mss = advertised_mss
 
     @property
     def default(self) -> bool:
@@ -155,6 +157,7 @@ class Route:
         mtu: "Any" = None,
         congestion_window: "Any" = None,
         receive_window: "Any" = None,
+        advertised_mss: "Any" = None,
     ) -> "Route":
         """From loose values: `to` may be `default`, or an address with a mask of its own."""
         gateway: "Optional[str]" = None
@@ -197,6 +200,7 @@ class Route:
             number(mtu, "mtu", 68, 65535),
             number(congestion_window, "congestion-window", 1),
             number(receive_window, "advertised-receive-window", 1),
+            number(advertised_mss, "advertised-mss", 1, 65535),
         )
 
 
@@ -259,6 +263,9 @@ class Device:
         self.dhcp6_options = DhcpOptions()
         self.accept_ra: "Optional[bool]" = None
         self.ra_options = AdvertisementOptions()
+        # Whether addresses are made from the prefixes that a router advertises: False where DHCPv6 alone
+        # gives them ("stateful"); None where nothing is said.
+        self.ipv6_autoconf: "Optional[bool]" = None
         # Temporary addresses (RFC 8981), preferred for what the machine begins itself.
         self.ipv6_privacy: "Optional[bool]" = None
         # "eui64" or "stable-privacy"; or the last 64 bits of the address, as `::1`.

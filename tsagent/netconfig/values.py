@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Tuple, Union
 
 _MAC = r"[0-9a-f]{2}(:[0-9a-f]{2}){5}(:[0-9a-f]{2}){0,14}\Z"
-# IFNAMSIZ of linux/if.h is 16 with the NUL; the kernel refuses "/" and blanks, NetworkManager ":".
-_NAME = r"[A-Za-z0-9_.@-]{1,15}\Z"
+# IFNAMSIZ of linux/if.h is 16 with the NUL; the kernel refuses "/" and blanks, NetworkManager ":". A dash in
+# front would be an option to every tool.
+_NAME = r"[A-Za-z0-9_.@][A-Za-z0-9_.@-]{0,14}\Z"
 _DOMAIN = r"[A-Za-z0-9_~]([A-Za-z0-9_.-]{0,252})\Z"
 
 
@@ -63,7 +64,10 @@ def number(value: "Any", what: str, low: int = 0, high: int = 0xFFFFFFFF) -> "Op
     if isinstance(value, bool):
         raise Invalid("%s should be a number" % what)
     try:
-        result = int(str(value), 10)
+        text = str(value).strip()
+        if not re.match(r"[+-]?[0-9]+\Z", text):
+            raise ValueError(text)
+        result = int(text, 10)
     except ValueError:
         raise Invalid("%s should be a number" % what) from None
     if not low <= result <= high:
@@ -77,19 +81,19 @@ def prefix_length(value: "Union[str, int]", version: int) -> int:
     longest = 32 if version == 4 else 128
     if not text:
         return longest
-    if text.isdigit():
+    if re.match(r"[0-9]{1,9}\Z", text):
         if int(text) > longest:
             raise Invalid("the prefix length should be at most %d" % longest)
         return int(text)
     import ipaddress
 
     try:
-        mask = ipaddress.ip_address(text)
+        mask, mask_version = parsed_address(text)
     except ValueError:
         raise Invalid("the mask should be a prefix length or a network mask") from None
-    if mask.version != version:
+    if mask_version != version:
         raise Invalid("the mask is of another IP version than the address")
-    bits = int(mask)
+    bits = int(ipaddress.ip_address(mask))
     length = bin(bits).count("1")
     if bits != ((1 << longest) - 1) ^ ((1 << (longest - length)) - 1):
         raise Invalid("the mask should be ones followed by zeros")
@@ -105,10 +109,20 @@ def mask_of(prefix: int) -> str:
 
 def plain_address(value: "Any", what: str) -> "Tuple[str, int]":
     """An address without a prefix length, in its shortest form, and its IP version. Raises Invalid."""
-    import ipaddress
-
     try:
-        ip = ipaddress.ip_address(str(value).strip())
+        return parsed_address(str(value).strip())
     except ValueError:
         raise Invalid("%s should be an IP address" % what) from None
+
+
+def parsed_address(text: str) -> "Tuple[str, int]":
+    """An address in its shortest form, and its IP version. Raises ValueError.
+
+    One with a zone (`fe80::1%eth0`) is none: newer Pythons let anything stand in a zone.
+    """
+    import ipaddress
+
+    if "%" in text:
+        raise ValueError("a zone")
+    ip = ipaddress.ip_address(text)
     return str(ip), ip.version

@@ -7,12 +7,12 @@ primary card gets DHCP, unless somebody configured it already.
 from tsagent import netconfig
 from tsagent.changes.files import RemoveFile, WriteFile
 from tsagent.changes.network_service import ReloadNetwork, cards_of
-from tsagent.errors import AgentError
-from tsagent.netconfig import renderers, system
+from tsagent.netconfig import choice, renderers, system
+from tsagent.netconfig.cards import race_result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Union
+    from typing import Any, Dict, Iterator, List, Optional, Set, Union
 
     from tsagent.changes.base import Change
     from tsagent.netconfig.model import Device, Network
@@ -23,16 +23,15 @@ _RDMA_AGENT = (
     "/etc/systemd/system/rdma-agent.service",
     "/etc/init.d/rdma-agent",
 )
-_DISABLED = "disabled"
 
 
 def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]":
     """Read the first source that says anything, render it for the service the system has."""
     settings = context.settings.get("network") or {}
-    form, config, source = _configuration(context, settings)
-    if form == _DISABLED:
+    form, config, source = choice.configuration(context, settings)
+    if form == choice.DISABLED:
         return context.nothing("network configuration is disabled by %s" % source)
-    nic, why = netconfig.primary_nic(context.facts.nics, context.instance.get("mac"))
+    nic, why = netconfig.primary_nic(context.facts.nics, context.instance.get("mac"), race_result(context))
     if form:
         network = netconfig.read(form, config, source)
     else:
@@ -90,51 +89,6 @@ def _changes(context: "Context", files: "List[renderers.File]", source: str) -> 
     for path in _stale(context, written):
         changes.append(RemoveFile(path, reason="written by an earlier run and no longer asked for"))
     return changes
-
-
-def _configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str, Any, str]":
-    """The format, the configuration and where it is from; no format where nothing says anything.
-
-    The order is cloud-init's: the kernel's command line, the image's configuration, the source.
-    """
-    given = context.facts.kernel.parameters or {}
-    word = given.get("network-config")
-    if word == _DISABLED:
-        return _DISABLED, None, "network-config=disabled on the kernel command line"
-    if isinstance(word, str) and word:
-        form, config = _decode(word)
-        return form, config, "network-config= on the kernel command line"
-    where = "network: in the configuration"
-    if settings.get("config") == _DISABLED:
-        return _DISABLED, None, where
-    config = settings["config"] if isinstance(settings.get("config"), dict) else settings
-    if settings.get("version") in (1, 2) or config.get("version") in (1, 2):
-        return "v%d" % (config.get("version") or settings["version"]), config, where
-    if context.network is not None and not context.provisional:
-        config = context.network.get("config")
-        if isinstance(config, dict) and config.get("config") == _DISABLED:
-            return _DISABLED, None, "the instance's network data"
-        return str(context.network.get("format")), config, "the instance's network data"
-    if context.provisional:
-        return "", None, "no answer of the metadata service yet"
-    return "", None, "no network configuration"
-
-
-def _decode(word: str) -> "Tuple[str, Any]":
-    """A configuration in base64 (plain or gzip), as the kernel's command line carries it."""
-    import base64
-    import binascii
-    import zlib
-
-    try:
-        data = base64.b64decode(word, validate=True)
-        if data[:2] == b"\x1f\x8b":
-            data = zlib.decompressobj(31).decompress(data, 1 << 20)
-    except (binascii.Error, zlib.error, ValueError):
-        raise AgentError(
-            "network-config= on the kernel command line is neither `disabled` nor base64", "network-config"
-        ) from None
-    return netconfig.parse(data, "network-config=")
 
 
 def _no_card(context: "Context") -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tsagent.changes.apt import EditAptSources, FetchAptKey, MirrorSearch, WriteAptConf
     from tsagent.changes.authorized_keys import AuthorizedKeys
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
+    from tsagent.changes.card_race import RaceCards
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
     from tsagent.changes.credentials import (
@@ -53,6 +54,7 @@ _ROOMS = {
     "authorized_keys": ("AuthorizedKeys",),
     "apt": ("EditAptSources", "FetchAptKey", "MirrorSearch", "WriteAptConf"),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
+    "card_race": ("RaceCards",),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
     "credentials": ("LockPassword", "SetPassword", "UnlockPassword", "WriteDoasRules", "WriteSudoers"),
@@ -118,6 +120,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "PowerState",
     "MirrorSearch",
     "Probe",
+    "RaceCards",
     "RefreshPackages",
     "ReloadNetwork",
     "ReloadSshServer",

@@ -1,11 +1,14 @@
 """Network configuration: readers into one model, renderers out of it. No effects but in `render`."""
 
 from tsagent.errors import AgentError
+from tsagent.netconfig.cards import primary_nic
 from tsagent.netconfig.model import BOND, VLAN, Device, Network
+
+__all__ = ["Rendered", "fallback", "parse", "primary_nic", "read", "render", "resolve"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+    from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
     from tsagent.userdata.problem import Problem
 
@@ -29,26 +32,6 @@ def fallback(nic: "Any", source: str = "no network configuration") -> Network:
     device.accept_ra = True
     network.devices.append(device)
     return network
-
-
-def primary_nic(nics: "Sequence[Any]", mac: "Optional[str]" = None) -> "Tuple[Optional[Any], str]":
-    """The card that carries the machine's own traffic, and why it is this one.
-
-    By the metadata's hardware address where there is one, else the first card with a carrier, else the
-    first. Ports of a bond and virtual devices are no candidates.
-    """
-    cards = [nic for nic in nics if nic.get("kind") == "physical" and not nic.get("master")]
-    cards.sort(key=lambda nic: (nic.get("ifindex") or 0, nic["name"]))
-    if mac:
-        for nic in cards:
-            if (nic.get("mac") or "") == mac.lower():
-                return nic, "it has the hardware address that the metadata names"
-    for nic in cards:
-        if nic.get("carrier"):
-            return nic, "it is the first card with a carrier"
-    if cards:
-        return cards[0], "it is the first card; none tells of a carrier"
-    return None, "there is no card"
 
 
 def resolve(network: Network, nics: "Sequence[Any]") -> None:

@@ -1,0 +1,62 @@
+"""What says how the network is to be: the first that says anything. Looks only.
+
+The order is cloud-init's: the kernel's command line, the image's configuration, the source; and nothing.
+"""
+
+from tsagent.errors import AgentError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Tuple
+
+    from tsagent.registry.context import Context
+
+DISABLED = "disabled"
+IMAGE = "network: in the configuration"
+
+
+def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str, Any, str]":
+    """The format, the configuration and where it is from.
+
+    The format is one of `readers.FORMATS`, DISABLED, or empty where nothing says anything. Raises
+    AgentError `network-config` for a kernel command line that holds none.
+    """
+    given = context.facts.kernel.parameters or {}
+    word = given.get("network-config")
+    if word == DISABLED:
+        return DISABLED, None, "network-config=disabled on the kernel command line"
+    if isinstance(word, str) and word:
+        form, config = _decode(word)
+        return form, config, "network-config= on the kernel command line"
+    if settings.get("config") == DISABLED:
+        return DISABLED, None, IMAGE
+    config = settings["config"] if isinstance(settings.get("config"), dict) else settings
+    if settings.get("version") in (1, 2) or config.get("version") in (1, 2):
+        return "v%d" % (config.get("version") or settings["version"]), config, IMAGE
+    if context.network is not None and not context.provisional:
+        config = context.network.get("config")
+        if isinstance(config, dict) and config.get("config") == DISABLED:
+            return DISABLED, None, "the instance's network data"
+        return str(context.network.get("format")), config, "the instance's network data"
+    if context.provisional:
+        return "", None, "no answer of the metadata service yet"
+    return "", None, "no network configuration"
+
+
+def _decode(word: str) -> "Tuple[str, Any]":
+    """A configuration in base64 (plain or gzip), as the kernel's command line carries it."""
+    import base64
+    import binascii
+    import zlib
+
+    from tsagent import netconfig
+
+    try:
+        data = base64.b64decode(word, validate=True)
+        if data[:2] == b"\x1f\x8b":
+            data = zlib.decompressobj(31).decompress(data, 1 << 20)
+    except (binascii.Error, zlib.error, ValueError):
+        raise AgentError(
+            "network-config= on the kernel command line is neither `disabled` nor base64", "network-config"
+        ) from None
+    return netconfig.parse(data, "network-config=")

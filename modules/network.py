@@ -7,7 +7,7 @@ primary card gets DHCP, unless somebody configured it already.
 from tsagent import netconfig
 from tsagent.changes.files import RemoveFile, WriteFile
 from tsagent.changes.network_service import ReloadNetwork, cards_of
-from tsagent.netconfig import choice, renderers, system
+from tsagent.netconfig import choice, renderers, source_routing, system
 from tsagent.netconfig.cards import race_result
 
 TYPE_CHECKING = False
@@ -31,7 +31,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     form, config, source = choice.configuration(context, settings)
     if form == choice.DISABLED:
         return context.nothing("network configuration is disabled by %s" % source)
-    nic, why = netconfig.primary_nic(context.facts.nics, context.instance.get("mac"), race_result(context))
+    nics = context.facts.nics
+    mac = context.instance.get("mac")
+    nic, why = netconfig.primary_nic(nics, mac, race_result(context))
     if form:
         network = netconfig.read(form, config, source)
     else:
@@ -43,8 +45,15 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
         network = netconfig.fallback(nic, source)
         context.choose("primary", nic["name"], why, ["nics"])
     context.choose("source", source, "it is the first that says anything", ["kernel.parameters"])
-    netconfig.resolve(network, context.facts.nics)
+    netconfig.resolve(network, nics)
     _leave_rdma_alone(context, network, nic)
+    if network.find(network.primary) is None:
+        named = bool(mac) and nic is not None and nic.get("mac") == str(mac).lower()
+        network.primary = netconfig.primary_device(network, nic, named)
+    if form == "openstack":
+        for device in source_routing.separate(network):
+            because = "it is not the primary device: what its addresses send must leave by it"
+            context.choose(device.label, "a routing table of its own", because)
     if not network.devices:
         _report(context, network)
         return context.nothing("%s describes no device that can be configured here" % source)
@@ -52,6 +61,8 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     if not renderer:
         _report(context, network)
         return context.nothing(system.choose_renderer(context, context.facts.os.family)[1])
+    if renderer == "ifcfg":
+        netconfig.expand(network, nics)  # it knows no patterns
     managed = renderer == "ifcfg" and system.managed_ifcfg(context)
     files = renderers.render(network, renderer, renderers.Options(managed))
     _report(context, network)

@@ -2,13 +2,24 @@
 
 from tsagent.errors import AgentError
 from tsagent.netconfig.cards import primary_nic
-from tsagent.netconfig.model import BOND, VLAN, Device, Network
+from tsagent.netconfig.model import Device, Network
+from tsagent.netconfig.resolving import expand, primary_device, resolve
 
-__all__ = ["Rendered", "fallback", "parse", "primary_nic", "read", "render", "resolve"]
+__all__ = [
+    "Rendered",
+    "expand",
+    "fallback",
+    "parse",
+    "primary_device",
+    "primary_nic",
+    "read",
+    "render",
+    "resolve",
+]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Sequence, Tuple
+    from typing import Any, Dict, Iterator, List, Tuple
 
     from tsagent.userdata.problem import Problem
 
@@ -31,48 +42,8 @@ def fallback(nic: "Any", source: str = "no network configuration") -> Network:
     device.dhcp4 = True
     device.accept_ra = True
     network.devices.append(device)
+    network.primary = device.name
     return network
-
-
-def resolve(network: Network, nics: "Sequence[Any]") -> None:
-    """Give each device the kernel's name of the card it matches; say so where there is none.
-
-    Without `nics` (no machine to look at) a device that is matched by its address has no name yet.
-    """
-    from fnmatch import fnmatchcase
-
-    for device in network.devices:
-        if device.kind in (BOND, VLAN):
-            device.interface = device.name
-            continue
-        found = None
-        for nic in nics:
-            if nic.get("kind") not in ("physical", "virtual"):
-                continue
-            address = nic.get("permanent_mac") or nic.get("mac")
-            # Every part of a match must agree; without one the name is the match.
-            if device.mac is not None and address != device.mac:
-                continue
-            if device.match_name is not None and not fnmatchcase(nic["name"], device.match_name):
-                continue
-            if device.mac is None and device.match_name is None and nic["name"] != device.name:
-                continue
-            # An SR-IOV function and the paravirtual card above it share an address: the master is meant.
-            if found is None or (found.get("master") and not nic.get("master")):
-                found = nic
-        if found is not None:
-            device.interface = found["name"]
-            if device.match_name is not None and device.mac is None and "*" not in device.match_name:
-                device.match_name = None  # a plain name is no pattern
-        elif nics:
-            how = device.mac or device.match_name or "by name"
-            network.warning("", "no card of this machine is %s (%s)" % (device.name, how))
-        if device.interface is None and device.match_name is None and device.mac is None:
-            device.interface = device.name
-    for device in network.devices:
-        parent = network.find(device.parent) if device.kind == VLAN else None
-        if parent is not None and device.name == "%s.%s" % (parent.name, device.vlan):
-            device.interface = ("%s.%s" % (parent.label, device.vlan))[-15:]
 
 
 def parse(data: bytes, name: str) -> "Tuple[str, Any]":

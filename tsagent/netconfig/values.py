@@ -17,7 +17,14 @@ _DOMAIN = r"[A-Za-z0-9_~]([A-Za-z0-9_.-]{0,252})\Z"
 
 
 class Invalid(ValueError):
-    """A value that is not what it should be; the message says what was expected and never quotes it."""
+    """A value that is not what it should be; the message says what was expected and never quotes it.
+
+    `what` names the value among several, where it is one of several.
+    """
+
+    def __init__(self, message: str, what: str = "") -> None:
+        ValueError.__init__(self, message)
+        self.what = what
 
 
 def mac_address(value: "Any") -> str:
@@ -62,16 +69,16 @@ def number(value: "Any", what: str, low: int = 0, high: int = 0xFFFFFFFF) -> "Op
     if value is None or value == "":
         return None
     if isinstance(value, bool):
-        raise Invalid("%s should be a number" % what)
+        raise Invalid("%s should be a number" % what, what)
     try:
         text = str(value).strip()
         if not re.match(r"[+-]?[0-9]+\Z", text):
             raise ValueError(text)
         result = int(text, 10)
     except ValueError:
-        raise Invalid("%s should be a number" % what) from None
+        raise Invalid("%s should be a number" % what, what) from None
     if not low <= result <= high:
-        raise Invalid("%s should be from %d to %d" % (what, low, high))
+        raise Invalid("%s should be from %d to %d" % (what, low, high), what)
     return result
 
 
@@ -112,7 +119,7 @@ def plain_address(value: "Any", what: str) -> "Tuple[str, int]":
     try:
         return parsed_address(str(value).strip())
     except ValueError:
-        raise Invalid("%s should be an IP address" % what) from None
+        raise Invalid("%s should be an IP address" % what, what) from None
 
 
 def parsed_address(text: str) -> "Tuple[str, int]":

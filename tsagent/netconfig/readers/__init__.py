@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FORMATS = ("openstack", "v1", "v2", "imds")
+_SECTIONS = ("ethernets", "bonds", "bridges", "vlans", "vrfs", "dummy-devices", "tunnels", "wifis", "modems")
+_DEPTH = 20  # levels; the formats have eight
 
 
 def format_of(config: "Any") -> str:
@@ -19,10 +21,14 @@ def format_of(config: "Any") -> str:
         return ""
     if "links" in config or "networks" in config:
         return "openstack"
-    if config.get("version") in (1, 2):
-        return "v%d" % config["version"]
+    version = config.get("version")
+    if version is not True and str(version) in ("1", "2"):
+        return "v%s" % version
     if isinstance(config.get("nics"), list):
         return "imds"
+    # netplan's default; cloud-init wants it to be said.
+    if version is None and any(isinstance(config.get(name), dict) for name in _SECTIONS):
+        return "v2"
     return ""
 
 
@@ -44,25 +50,38 @@ def read(form: str, config: "Any", source: str = "") -> Network:
     if not isinstance(config, dict):
         network.error("", "should be a mapping")
         return network
-    reader.read(config, network)
-    _check_members(network)
+    try:
+        plain = _plain(config, 0)
+    except _TooDeepError:
+        network.error("", "is nested more than %d levels deep" % _DEPTH)
+        return network
+    reader.read(plain, network)
+    if form == "v2":
+        network.document = config
     return network
 
 
-def _check_members(network: Network) -> None:
-    """What names another device must name one that is there."""
-    seen = set()
-    for device in list(network.devices):
-        if device.name in seen:
-            network.error("", "the device %s is described twice; the second is left out" % device.name)
-            network.devices.remove(device)
-            continue
-        seen.add(device.name)
-    names = {device.name for device in network.devices}
-    for device in list(network.devices):
-        if device.kind == "vlan" and device.parent not in names:
-            network.error("", "VLAN %s is on a device that is not described; it is left out" % device.name)
-            network.devices.remove(device)
-        for member in [name for name in device.members if name not in names]:
-            network.error("", "bond %s names a member that is not described: %s" % (device.name, member))
-            device.members.remove(member)
+class _TooDeepError(Exception):
+    pass
+
+
+def _plain(value: "Any", depth: int) -> "Any":
+    """A document as JSON could have it: keys are texts, and so are dates and what is larger than a number.
+
+    YAML has more kinds of values than any reader should have to think of.
+    """
+    if depth > _DEPTH:
+        raise _TooDeepError
+    if isinstance(value, dict):
+        from tsagent.userdata.pointer import key_text
+
+        return {key_text(_plain(key, depth + 1)): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item, depth + 1) for item in value]
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return "a number that is too large"
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return str(value)

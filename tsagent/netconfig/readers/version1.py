@@ -1,12 +1,13 @@
 """Network configuration, version 1: a list of devices with subnets.
 
-Source: cloud-init's documentation, "Networking config Version 1".
+Source: cloud-init's documentation, "Networking config Version 1", and its schema of this version.
 """
 
-from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device
-from tsagent.netconfig.readers import fields
-from tsagent.netconfig.readers.bonding import read_parameters
-from tsagent.netconfig.values import Invalid, number
+from tsagent.netconfig.model import BOND, BRIDGE, CARDS, ETHERNET, INFINIBAND, LOOPBACK, VLAN, Device
+from tsagent.netconfig.readers import bonding, bridging, fields
+from tsagent.netconfig.readers.links import Links
+from tsagent.netconfig.readers.subnets import read_route, read_subnets
+from tsagent.netconfig.values import Invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,151 +15,193 @@ if TYPE_CHECKING:
 
     from tsagent.netconfig.model import Network
 
-_KINDS = {"physical": ETHERNET, "bond": BOND, "vlan": VLAN}
-_DEVICE_KEYS = {"type", "name", "mac_address", "mtu", "subnets", "accept-ra", "optional"}
-_DEVICE_KEYS |= {"params", "bond_interfaces", "bond-interfaces", "vlan_id", "vlan_link"}
-_SUBNET_KEYS = {"type", "address", "netmask", "gateway", "dns_nameservers", "dns_search", "routes", "control"}
-_SUBNET_KEYS |= {"metric", "ipv4", "ipv6", "broadcast"}
+_KINDS = {
+    "physical": ETHERNET,
+    "infiniband": INFINIBAND,
+    "bond": BOND,
+    "bridge": BRIDGE,
+    "vlan": VLAN,
+    "loopback": LOOPBACK,
+}
+_LATE = ("nameserver", "route")
+# `id` and `config_id` are what other programs call it.
+_KEYS = (
+    "type", "name", "mac_address", "mtu", "subnets", "accept-ra", "optional", "wakeonlan",
+    "keep_configuration", "params", "id", "config_id",
+)  # fmt: skip
+_KEYS_OF = {
+    BOND: ("bond_interfaces", "bond-interfaces"),
+    BRIDGE: ("bridge_interfaces", "bridge-interfaces"),
+    VLAN: ("vlan_id", "vlan_link"),
+}
+_UNSUPPORTED = ("ipv4_conf", "ipv6_conf")  # settings of the kernel, for /proc/sys
 
 
 def read(config: "Dict[str, Any]", network: "Network") -> None:
     """Read the whole document into `network`."""
+    if config.get("renderer") is not None:
+        network.renderer = str(config["renderer"])
+    fields.leftovers(network, "", config, ("version", "config", "renderer"), "network configuration")
+    if config.get("config") == "disabled":
+        return
+    links = Links(network)
     late: "List[Tuple[str, Dict[str, Any]]]" = []
-    for index, entry in enumerate(fields.items(network, "/config", config.get("config"), dict)):
-        path = "/config/%d" % index
+    for path, entry in fields.numbered(network, "/config", config.get("config"), dict):
         kind = entry.get("type")
-        if kind in _KINDS:
-            device = _device(network, path, entry, _KINDS[kind])
-            if device is not None:
-                network.devices.append(device)
-        elif kind == "loopback":
-            continue  # the kernel and every network service set it up themselves
-        elif kind in ("nameserver", "route"):
-            late.append((path, entry))
+        if not isinstance(kind, str) or kind in _LATE:
+            if isinstance(kind, str):
+                late.append((path, entry))
+            else:
+                network.error(path + "/type", "should be one of %s" % ", ".join((*_KINDS, *_LATE)))
+        elif kind in _KINDS:
+            _device(network, path, entry, _KINDS[kind], links)
         else:
-            network.warning(
-                path, "devices of type %s are not supported yet; %s is left out" % (kind, entry.get("name"))
-            )
+            links.leave_out(entry.get("name"))
+            _unknown(network, path, kind, entry)
     for path, entry in late:
         if entry["type"] == "nameserver":
-            device = network.find(entry.get("interface"))
-            if device is None and entry.get("interface") is not None:
-                network.error(path + "/interface", "should name one of the devices; taken for all of them")
-            fields.nameservers(
-                network,
-                path + "/address",
-                entry.get("address"),
-                device.nameservers if device else network.nameservers,
-            )
-            fields.search_domains(
-                network, path + "/search", entry.get("search"), device.search if device else network.search
-            )
-        else:
-            _global_route(network, path, entry)
-    fields.leftovers(network, "", config, ("version", "config"), "network configuration")
+            _nameserver(network, path, entry)
+    links.connect()
+    for path, entry in late:
+        if entry["type"] == "route":
+            _lone_route(network, path, entry)
 
 
-def _device(network: "Network", path: str, entry: "Dict[str, Any]", kind: str) -> "Optional[Device]":
-    try:
-        device = Device(entry.get("name", ""), kind)
-    except Invalid as error:
-        network.error(path + "/name", "%s; the device is left out" % error)
-        return None
-    hardware = fields.mac(network, path + "/mac_address", entry.get("mac_address"))
-    if kind == ETHERNET:
-        device.mac = hardware
-        # With an address to find it by, the name is one it shall have.
-        device.set_name = device.name if hardware else None
-    else:
-        device.set_mac = hardware
-    device.mtu = fields.mtu(network, path + "/mtu", entry.get("mtu"))
-    device.accept_ra = fields.flag(network, path + "/accept-ra", entry.get("accept-ra"))
-    device.optional = bool(fields.flag(network, path + "/optional", entry.get("optional")))
-    if kind == BOND:
-        device.members = fields.words(entry.get("bond_interfaces") or entry.get("bond-interfaces"))
-        parameters = entry.get("params") or {}
-        if isinstance(parameters, dict):
-            read_parameters(network, path + "/params", device, parameters)
-        else:
-            network.error(path + "/params", "should be a mapping")
-    if kind == VLAN:
-        device.vlan = fields.attempt(
-            network, path + "/vlan_id", number, entry.get("vlan_id"), "vlan_id", 1, 4094
-        )
-        device.parent = str(entry.get("vlan_link"))
-        if device.vlan is None:
-            network.error(path, "a VLAN needs a vlan_id; it is left out")
-            return None
-    for index, subnet in enumerate(fields.items(network, path + "/subnets", entry.get("subnets"), dict)):
-        _subnet(network, "%s/subnets/%d" % (path, index), subnet, device)
-    fields.leftovers(network, path, entry, _DEVICE_KEYS, device.name)
-    return device
+def _unknown(network: "Network", path: str, kind: str, entry: "Dict[str, Any]") -> None:
+    from tsagent.userdata.expected import close
+    from tsagent.userdata.problem import shown
 
-
-def _subnet(network: "Network", path: str, subnet: "Dict[str, Any]", device: Device) -> None:
-    kind = str(subnet.get("type", ""))
-    if kind in ("dhcp", "dhcp4"):
-        device.dhcp4 = True
-    elif kind in ("dhcp6", "ipv6_dhcpv6-stateful"):
-        device.dhcp6 = True
-    elif kind in ("ipv6_slaac", "ipv6_dhcpv6-stateless"):
-        device.accept_ra = True
-    elif kind in ("static", "static6"):
-        found = fields.add_address(
-            network, path + "/address", device, subnet.get("address"), subnet.get("netmask")
-        )
-        if found is not None and subnet.get("gateway"):
-            fields.add_route(
-                network,
-                path + "/gateway",
-                device,
-                to="0.0.0.0/0" if found.version == 4 else "::/0",
-                via=subnet["gateway"],
-                metric=subnet.get("metric"),
-            )
-    elif kind != "manual":
-        network.warning(path + "/type", "%s: subnets of this type are not supported; left out" % device.name)
-        return
-    for index, route in enumerate(fields.items(network, path + "/routes", subnet.get("routes"), dict)):
-        _route(network, "%s/routes/%d" % (path, index), route, device)
-    fields.nameservers(network, path + "/dns_nameservers", subnet.get("dns_nameservers"), device.nameservers)
-    fields.search_domains(network, path + "/dns_search", subnet.get("dns_search"), device.search)
-    if subnet.get("control") == "manual":
-        network.warning(
-            path + "/control", "%s: control manual is not supported yet; it is brought up" % device.name
-        )
-    fields.leftovers(network, path, subnet, _SUBNET_KEYS, device.name)
-
-
-def _route(network: "Network", path: str, route: "Dict[str, Any]", device: Device) -> None:
-    target = route.get("destination", route.get("network", ""))
-    fields.add_route(
-        network,
+    likely = close(kind, (*_KINDS, *_LATE))
+    network.warning(
         path,
-        device,
-        to=target,
-        mask=route.get("netmask", route.get("prefix")),
-        via=route.get("gateway"),
-        metric=route.get("metric"),
+        "devices of type %s are not supported; %s is left out%s"
+        % (
+            shown(kind),
+            shown(str(entry.get("name"))),
+            ": did you mean %s?" % likely if likely else "",
+        ),
     )
 
 
-def _global_route(network: "Network", path: str, route: "Dict[str, Any]") -> None:
+def _device(network: "Network", path: str, entry: "Dict[str, Any]", kind: str, links: Links) -> None:
+    device = _named(network, path, entry, kind)
+    if device is None:
+        return
+    device.mtu = fields.mtu(network, path + "/mtu", entry.get("mtu"))
+    device.accept_ra = fields.flag(network, path + "/accept-ra", entry.get("accept-ra"))
+    device.optional = bool(fields.flag(network, path + "/optional", entry.get("optional")))
+    device.critical = bool(
+        fields.flag(network, path + "/keep_configuration", entry.get("keep_configuration"))
+    )
+    wake = fields.flag(network, path + "/wakeonlan", entry.get("wakeonlan"))
+    if kind in CARDS:
+        device.ethernet.wake_on_lan = wake
+    elif wake is not None:
+        network.warning(path + "/wakeonlan", "%s is no card; wakeonlan has no effect" % device.name)
+    if kind == VLAN:
+        device.vlan = fields.whole(network, path + "/vlan_id", entry.get("vlan_id"), "vlan_id", 0, 4094)
+        if device.vlan is None:
+            network.error(path + "/vlan_id", "a VLAN needs a vlan_id; %s is left out" % device.name)
+            links.leave_out(device.name)
+            return
+    read_subnets(network, path, entry.get("subnets"), device)
+    if kind == LOOPBACK and not _carries(network, device):
+        return  # the kernel and every network service set it up themselves
+    if not links.add(device, path):
+        return
+    _parameters(network, path, entry, device, links)
+    if kind == VLAN:
+        links.parent(device, path + "/vlan_link", entry.get("vlan_link"))
+    fields.leftovers(network, path, entry, (*_KEYS, *_KEYS_OF.get(kind, ())), device.name, _UNSUPPORTED)
+
+
+def _named(network: "Network", path: str, entry: "Dict[str, Any]", kind: str) -> "Optional[Device]":
+    """A device with its names: what it is found by, and what it shall be called."""
+    hardware = fields.mac(network, path + "/mac_address", entry.get("mac_address"))
+    name = entry.get("name", "lo" if kind == LOOPBACK else "")
+    try:
+        device = Device(name if fields.is_plain(name) and name is not None else "", kind)
+    except Invalid as error:
+        if hardware is None or kind not in CARDS:
+            network.error(path + "/name", "%s; the device is left out" % error)
+            return None
+        # The address says which card is meant: it is configured under the name that it has.
+        network.error(path + "/name", "%s; the card keeps its own" % error)
+        device = Device("mac" + hardware.replace(":", "")[-12:], kind)
+        device.mac = hardware
+        return device
+    if kind in CARDS:
+        device.mac = hardware
+        # With an address to find it by, the name is one it shall have.
+        device.set_name = device.name if hardware else None
+    elif kind != LOOPBACK:
+        device.set_mac = hardware
+    return device
+
+
+def _carries(network: "Network", device: Device) -> bool:
+    """Whether a loopback device is given anything of its own; its name servers are everybody's."""
+    for own, common in ((device.nameservers, network.nameservers), (device.search, network.search)):
+        common.extend(item for item in own if item not in common)
+        del own[:]
+    device.addresses = [
+        item for item in device.addresses if str(item) not in ("127.0.0.1/8", "127.0.0.1/32", "::1/128")
+    ]
+    device.dhcp4 = device.dhcp6 = None
+    return bool(device.addresses or device.routes or device.mtu)
+
+
+def _parameters(network: "Network", path: str, entry: "Dict[str, Any]", device: Device, links: Links) -> None:
+    parameters = fields.mapping(network, path + "/params", entry.get("params"))
+    if device.kind == BOND:
+        bonding.read_parameters(network, path + "/params", device, parameters)
+        for key in parameters:
+            if bonding.plain_name(key) == "slaves" and parameters[key] != "none":
+                links.ports(device, fields.below(path + "/params", key), parameters[key])
+    elif device.kind == BRIDGE:
+        for key in _KEYS_OF[BRIDGE]:
+            links.ports(device, fields.below(path, key), entry.get(key))
+        bridging.read_parameters(network, path + "/params", device, parameters, links)
+        return
+    elif parameters:
+        fields.leftovers(network, path + "/params", parameters, (), device.name)
+    for key in _KEYS_OF.get(device.kind, ()) if device.kind == BOND else ():
+        links.ports(device, fields.below(path, key), entry.get(key))
+
+
+def _nameserver(network: "Network", path: str, entry: "Dict[str, Any]") -> None:
+    name = entry.get("interface")
+    device = network.find(str(name)) if fields.is_plain(name) and name is not None else None
+    if device is None and name is not None:
+        network.error(path + "/interface", "should name one of the devices; taken for all of them")
+    servers = device.nameservers if device else network.nameservers
+    fields.nameservers(network, path + "/address", entry.get("address"), servers)
+    domains = device.search if device else network.search
+    fields.search_domains(network, path + "/search", entry.get("search"), domains)
+    fields.leftovers(network, path, entry, ("type", "address", "search", "interface", "id"), "name servers")
+
+
+def _lone_route(network: "Network", path: str, route: "Dict[str, Any]") -> None:
     """A route of its own goes to the device whose subnet holds the gateway, else to the first one."""
     import ipaddress
 
-    try:
-        gateway = ipaddress.ip_address(str(route.get("gateway")))
-    except ValueError:
-        network.error(path + "/gateway", "should be an IP address; the route is left out")
+    from tsagent.netconfig.readers.routing import bare
+    from tsagent.netconfig.values import plain_address
+
+    found = fields.attempt(
+        network, path + "/gateway", plain_address, bare(route.get("gateway")), "the gateway"
+    )
+    if found is None:
         return
+    gateway = ipaddress.ip_address(found[0])
     for device in network.devices:
         for address in device.addresses:
             if gateway in ipaddress.ip_network(str(address), strict=False):
-                _route(network, path, route, device)
+                read_route(network, path, route, device)
                 return
-    if network.devices:
-        network.warning(
-            path, "no device's subnet holds this gateway; the route goes to %s" % network.devices[0].name
-        )
-        _route(network, path, route, network.devices[0])
+    able = [device for device in network.devices if device.wants(found[1])]
+    if not able:
+        network.error(path, "no device has an address for this route; it is left out")
+        return
+    network.warning(path, "no device's subnet holds this gateway; the route goes to %s" % able[0].name)
+    read_route(network, path, route, able[0])

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Optional
 
     from tsagent.netconfig.model import Device, Network
+    from tsagent.netconfig.readers.links import Links
 
 MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
 _ON = ("off", "on")
@@ -83,7 +84,9 @@ def plain_name(key: "Any") -> str:
     return plain[5:] if plain.startswith("bond_") else plain
 
 
-def read_parameters(network: "Network", path: str, device: "Device", parameters: "Dict[Any, Any]") -> None:
+def read_parameters(
+    network: "Network", path: str, device: "Device", parameters: "Dict[Any, Any]", links: "Links"
+) -> None:
     """Put bond parameters of any spelling on a device."""
     for key in sorted(parameters, key=str):
         value = parameters[key]
@@ -101,6 +104,8 @@ def read_parameters(network: "Network", path: str, device: "Device", parameters:
         if device.bond.get(name, text) != text:
             network.warning(where, "%s: %s is given twice; this one counts" % (device.name, name))
         device.bond[name] = text
+        if _VALUES[name] == "port":
+            links.names_port(device, name, text, where)
 
 
 def _unknown(network: "Network", path: str, device: "Device", key: str, plain: str) -> None:

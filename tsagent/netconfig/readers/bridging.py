@@ -70,7 +70,8 @@ def read_parameters(
             for place, port, number in _of_ports(network, where, value, links.ports_of(device)):
                 wanted = fields.whole(network, place, number, str(key), *_OF_PORTS[name])
                 if wanted is not None:
-                    settings[links.aliases.get(port, port)] = wanted
+                    settings[port] = wanted
+                    links.names_port(device, name, port, place)
 
 
 def _unknown(network: "Network", path: str, device: "Device", key: str, plain: str) -> None:

@@ -203,6 +203,7 @@ def add_address(
     found = attempt(network, path, Address.parse, value, mask)
     if found is None:
         return None
+    check_mask(network, path.rpartition("/")[0] + "/netmask", value, mask)
     if usual and mask in (None, "") and not str(value).partition("/")[2]:
         found.prefix = USUAL_PREFIX[found.version]
         network.warning(path, "the address has no prefix length; it is taken as one of /%d" % found.prefix)
@@ -211,6 +212,16 @@ def add_address(
             return item
     device.addresses.append(found)
     return found
+
+
+def check_mask(network: "Network", path: str, value: "Any", mask: "Any") -> None:
+    """Name a mask (at `path`) that is not that of the prefix length which the address has as well."""
+    address, _, length = str(value).strip().partition("/")
+    if mask in (None, "") or not length:
+        return
+    both = [attempt(network, path, Address.parse, address, item) for item in (mask, length)]
+    if None not in both and str(both[0]) != str(both[1]):
+        network.warning(path, "the netmask has no effect beside another prefix length")
 
 
 def leftovers(

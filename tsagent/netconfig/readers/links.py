@@ -32,6 +32,8 @@ class Links:
         self.left_out: "Set[str]" = set()
         self._ports: "List[Tuple[Device, str, str]]" = []
         self._parents: "List[Tuple[Device, str, Any]]" = []
+        # Where an option stands that names a port: by device, option and port.
+        self._places: "Dict[Tuple[str, str, str], str]" = {}
 
     def add(self, device: "Device", path: str) -> bool:
         """Take a device that was described at `path`, unless another one has its name."""
@@ -64,6 +66,10 @@ class Links:
     def parent(self, device: "Device", path: str, value: "Any") -> None:
         """Note what a VLAN is on."""
         self._parents.append((device, path, value))
+
+    def names_port(self, device: "Device", option: str, port: str, path: str) -> None:
+        """Note that an option of a device, which stands at `path`, names one of its ports."""
+        self._places[(device.name, option, port)] = path
 
     def connect(self) -> None:
         """Give each device its ports and its parent, by the names of devices that are there."""
@@ -149,20 +155,18 @@ class Links:
         """What is said of a port must be said of a port that the device has."""
         for option in _PORT_OPTIONS:
             name = device.bond.get(option)
-            if name is None:
-                continue
-            device.bond[option] = self.aliases.get(name, name)
-            if device.bond[option] not in device.members:
-                self.network.error(
-                    device.path,
-                    "%s: %s should name one of its ports; it has no effect" % (device.name, option),
-                )
-                del device.bond[option]
-        for settings, what in ((device.bridge.port_cost, "cost"), (device.bridge.port_priority, "priority")):
-            for name in [name for name in settings if name not in device.members]:
-                self.network.error(
-                    device.path,
-                    "%s: the %s of %s is given, which is none of its ports"
-                    % (device.name, what, shown(name)),
-                )
-                del settings[name]
+            if name is not None:
+                device.bond[option] = self.aliases.get(name, name)
+                if self._is_no_port(device, option, name):
+                    del device.bond[option]
+        for option in ("port_cost", "port_priority"):
+            given = getattr(device.bridge, option)
+            for name in [name for name in given if self._is_no_port(device, option, name)]:
+                del given[name]
+
+    def _is_no_port(self, device: "Device", option: str, name: str) -> bool:
+        if self.aliases.get(name, name) in device.members:
+            return False
+        path = self._places.get((device.name, option, name), device.path)
+        self.network.error(path, "%s: should name one of its ports; it has no effect" % shown(device.name))
+        return True

@@ -43,7 +43,7 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
     bonds = 0
     vlans = []
     for path, link in fields.numbered(network, "/links", config.get("links"), dict):
-        device = _link(network, path, link, bonds)
+        device = _link(network, path, link, bonds, links)
         if device is None or not links.add(device, path):
             links.leave_out(link.get("id"))
             continue
@@ -75,7 +75,9 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
     fields.leftovers(network, "", config, ("links", "networks", "services"), "network_data.json")
 
 
-def _link(network: "Network", path: str, link: "Dict[str, Any]", bonds: int) -> "Optional[Device]":
+def _link(
+    network: "Network", path: str, link: "Dict[str, Any]", bonds: int, links: Links
+) -> "Optional[Device]":
     """A device; a card is found by its hardware address, a bond or VLAN has its own."""
     kind = link.get("type")
     hardware = fields.mac(network, path + "/ethernet_mac_address", link.get("ethernet_mac_address"))
@@ -88,7 +90,7 @@ def _link(network: "Network", path: str, link: "Dict[str, Any]", bonds: int) -> 
         parameters = {
             key: value for key, value in link.items() if key.startswith("bond_") and key != "bond_links"
         }
-        bonding.read_parameters(network, path, device, parameters)
+        bonding.read_parameters(network, path, device, parameters, links)
     elif kind == "vlan":
         number = fields.whole(network, path + "/vlan_id", link.get("vlan_id"), "vlan_id", 0, 4094)
         if number is None:

@@ -39,6 +39,7 @@ def add_route(
     except Invalid as error:
         network.error(fields.below(path, keys[error.what]) if error.what in keys else path, str(error))
         return None
+    fields.check_mask(network, path + "/netmask", target, values["mask"])
     for item in device.routes:
         if all(getattr(item, name) == getattr(found, name) for name in Route.__slots__):
             return item

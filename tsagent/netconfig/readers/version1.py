@@ -154,7 +154,7 @@ def _carries(network: "Network", device: Device) -> bool:
 def _parameters(network: "Network", path: str, entry: "Dict[str, Any]", device: Device, links: Links) -> None:
     parameters = fields.mapping(network, path + "/params", entry.get("params"))
     if device.kind == BOND:
-        bonding.read_parameters(network, path + "/params", device, parameters)
+        bonding.read_parameters(network, path + "/params", device, parameters, links)
         for key in parameters:
             if bonding.plain_name(key) == "slaves" and parameters[key] != "none":
                 links.ports(device, fields.below(path + "/params", key), parameters[key])

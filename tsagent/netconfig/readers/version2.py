@@ -135,7 +135,7 @@ def _device(
     if kind in (BOND, BRIDGE):
         parameters = fields.mapping(network, path + "/parameters", entry.get("parameters"))
         if kind == BOND:
-            bonding.read_parameters(network, path + "/parameters", device, parameters)
+            bonding.read_parameters(network, path + "/parameters", device, parameters, links)
         else:
             bridging.read_parameters(network, path + "/parameters", device, parameters, links)
     elif kind == VLAN:

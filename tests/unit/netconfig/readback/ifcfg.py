@@ -35,6 +35,12 @@ def read(files):
         if path.startswith(DIRECTORY + "ifcfg-"):
             label = path[len(DIRECTORY + "ifcfg-") :]
             devices[label] = _device(label, parse(files[path]), files)
+    # Further addresses of a device, each in a file of its own.
+    for label in [label for label in devices if ":" in label]:
+        alias, owner = devices.pop(label), devices.get(label.partition(":")[0])
+        if owner is not None:
+            owner["addresses"] += alias["addresses"]
+            owner["labels"].update((item, label) for item in alias["addresses"])
     for label, facts in keyfile.read_links(files).items():
         devices.setdefault(label, {}).update(facts)
     return devices
@@ -72,13 +78,14 @@ def _device(label, found, files):
             key: take(name)
             for key, name in (("ageing", "AGEING"), ("priority", "PRIO"), ("forward", "DELAY"))
         }
+        facts["stp_said"] = values.switch(found["STP"]) if "STP" in found else None
         facts["bridge"]["stp"] = values.switch(take("STP", "no"))
         facts["bridge"]["options"] = take("BRIDGING_OPTS")
     if bridge:
         facts["port"] = take("BRIDGING_OPTS")
     if facts["kind"] == "vlan":
         facts["parent"] = take("PHYSDEV") or label.rpartition(".")[0]
-        facts["vlan"] = take("VLAN_ID") or _vlan_of_name(facts["name"] or label)
+        facts["vlan"] = take("VLAN_ID") or take("VID") or _vlan_of_name(facts["name"] or label)
     ethtool = take("ETHTOOL_OPTS")
     facts["wakeonlan"] = ethtool
     protocol = take("BOOTPROTO", "none").lower()
@@ -130,7 +137,7 @@ def _bond(text):
 
 
 def _addresses(facts, take, found):
-    facts["addresses"] = []
+    facts["addresses"], facts["labels"] = [], {}
     for number in [""] + [str(index) for index in range(256)]:
         ip = take("IPADDR" + number)
         mask, prefix = take("NETMASK" + number), take("PREFIX" + number)
@@ -146,6 +153,7 @@ def _version6(facts, take):
     automatic = take("IPV6_AUTOCONF")
     client = values.switch(take("DHCPV6C", "no"))
     option = take("DHCPV6C_OPTIONS")
+    facts["autoconf_said"] = values.switch(automatic) if automatic is not None else None
     words = ["off" if on is False else "on"]
     words.append("autoconf" if automatic is None or values.switch(automatic) is True else "no-autoconf")
     if client is True:
@@ -190,8 +198,15 @@ def _routes(facts, take, label, files):
     facts["routes"].sort()
 
 
+_TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")
+
+
 def _route(words, version6):
-    to, place, rest = words[0], 1, {}
+    rest = {}
+    if words[0] in _TYPES:
+        rest["type"] = words[0]
+        words = words[1:]
+    to, place = words[0], 1
     if to == "default":
         to = "::/0" if version6 else "0.0.0.0/0"
     while place < len(words):
@@ -204,6 +219,8 @@ def _route(words, version6):
     rest.pop("dev", None)
     if "via" in rest:
         rest["via"] = values.address(rest["via"])
+    if rest.get("type") == "unicast":
+        del rest["type"]
     return values.route(values.network(to), **rest)
 
 
@@ -211,11 +228,11 @@ def _rules(facts, found, label, files):
     facts["rules"] = []
     for key in sorted(found):
         if key.startswith("ROUTING_RULE"):
-            facts["rules"].append(keyfile._rule(found.pop(key)))
+            facts["rules"].append(keyfile.rule(found.pop(key)))
     for name in ("rule-", "rule6-"):
         for line in files.get(DIRECTORY + name + label, "").splitlines():
             if line.strip() and not line.startswith("#"):
-                facts["rules"].append(keyfile._rule(line))
+                facts["rules"].append(keyfile.rule(line))
     facts["rules"].sort()
 
 

@@ -169,7 +169,7 @@ def _family(facts, family, take, sections):
             options["table"] = options.get("table") or table
             facts["routes"].append(values.route(values.network(words[0]), via=via, metric=own, **options))
         elif stem == "routing-rule":
-            facts["rules"].append(_rule(take(family, key)))
+            facts["rules"].append(rule(take(family, key)))
     if gateway:
         made = values.route(everywhere, via=values.address(gateway), metric=metric, table=table)
         if made not in facts["routes"]:
@@ -214,7 +214,7 @@ def _options(text):
     return made
 
 
-def _rule(text):
+def rule(text):
     words = text.split()
     made, place = {}, 0
     while place < len(words):
@@ -230,4 +230,6 @@ def _rule(text):
             del made[key]
         elif key in made:
             made[key] = values.network(made[key])
+    if made.get("tos", "").startswith("0x"):
+        made["tos"] = str(int(made["tos"], 16))
     return " ".join("%s %s" % (key, made[key]) for key in sorted(made))

@@ -37,7 +37,7 @@ def read(files):
         if path.endswith(".network"):
             sections = parse(files[path])
             match = dict(_of(sections, "Match"))
-            label = match.get("Name") or path.rsplit("/", 1)[1][: -len(".network")]
+            label = _label(path)
             devices[label] = _network(sections, match)
     for path in sorted(files):
         if path.endswith(".link"):
@@ -54,6 +54,15 @@ def read(files):
     return devices
 
 
+def _label(path):
+    """The device's name in a file's name, `10-WRITER-NAME.network`."""
+    stem = path.rsplit("/", 1)[1].rpartition(".")[0]
+    for prefix in ("10-cloud-init-", "10-tsagent-"):
+        if stem.startswith(prefix):
+            return stem[len(prefix) :]
+    return stem
+
+
 def _of(sections, name):
     return [pair for section, pairs in sections if section == name for pair in pairs]
 
@@ -62,6 +71,8 @@ def _link(devices, sections, path):
     match, link = dict(_of(sections, "Match")), dict(_of(sections, "Link"))
     mac = match.get("MACAddress") or match.get("PermanentMACAddress")
     label = link.get("Name") or match.get("OriginalName")
+    if label not in devices and _label(path) in devices:
+        label = _label(path)
     if label not in devices:
         found = [name for name, facts in devices.items() if mac and facts.get("mac") == values.mac(mac)]
         label = found[0] if found else label or path.rsplit("/", 1)[1]
@@ -83,7 +94,10 @@ def _network(sections, match):
     facts = {"addresses": [], "routes": [], "rules": [], "nameservers": [], "search": []}
     facts["name"] = " ".join(sorted((match.pop("Name", None) or "").split())) or None
     mac = match.pop("MACAddress", None) or match.pop("PermanentMACAddress", None)
-    facts["mac"] = values.mac(mac) if mac else None
+    # The address it is found by, and the one that it has once it is configured.
+    macs = [values.mac(item) for item in (mac or "").split()]
+    later = dict(_of(sections, "Link")).get("MACAddress", "")
+    facts["mac"] = " ".join(item for item in macs if item != values.mac(later)) or None
     facts["driver"] = match.pop("Driver", None)
     for key, value in match.items():
         facts["match." + key] = value
@@ -106,7 +120,7 @@ def _network(sections, match):
             facts["routes"].append(_route(dict(pairs)))
         elif section == "RoutingPolicyRule":
             facts["rules"].append(_rule(dict(pairs)))
-        elif section in ("DHCP", "DHCPv4", "DHCPv6", "IPv6AcceptRA", "Bridge", "CAN"):
+        elif section in ("DHCP", "DHCPv4", "DHCPv6", "IPv6AcceptRA", "Bridge", "IPoIB"):
             for key, value in pairs:
                 if key in _SWITCHES or key == "UseDomains":
                     value = values.switch(value)
@@ -126,7 +140,7 @@ def _setting(facts, key, value):
     if key == "DHCP":
         facts["dhcp"] = _DHCP.get(value.lower(), value.lower())
     elif key == "IPv6AcceptRA":
-        facts["accept_ra"] = values.switch(value)
+        facts["accept_ra"] = facts["accept_ra_said"] = values.switch(value)
     elif key == "Address":
         facts["addresses"].append(values.interface(value))
     elif key == "Gateway":
@@ -137,8 +151,10 @@ def _setting(facts, key, value):
         facts["search"] += value.split()
     elif key == "VLAN":
         facts["vlans"] += value.split()
-    elif key in ("Bond", "Bridge", "VRF"):
+    elif key in ("Bond", "Bridge"):
         facts["master"] = "%s %s" % (key.lower(), value)
+    elif key == "VRF":
+        facts["vrf_master"] = value
     elif key == "LinkLocalAddressing":
         facts["link_local"] = {"yes": "yes", "true": "yes", "false": "no"}.get(value, value)
         if facts["link_local"] == "ipv6":

@@ -155,6 +155,7 @@ def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
     """Files of the agent's own that this configuration does not ask for."""
     for directory, beginnings in (
         (system.PROFILES, ("tsagent-",)),
+        (system.DEFAULTS, ("30-tsagent",)),
         (system.UNITS, ("10-tsagent-",)),
         (system.SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
     ):

@@ -1,8 +1,6 @@
 """What is rendered, read by the real services: NetworkManager and systemd-networkd in a network namespace.
 
-The kernel of the test machine need know neither bonds nor VLANs: profiles of those are loaded by
-NetworkManager's own parser (`nmcli --offline`). ifcfg files have no reader here and are compared with
-their documentation in test_network_renderers.py.
+ifcfg files have no reader here and are compared with their documentation in test_network_renderers.py.
 """
 
 import json
@@ -213,55 +211,3 @@ def test_a_card_is_found_by_its_address_alone(tmp_path, service):
     netconfig.render(json.dumps(data).encode(), "input", service, str(tmp_path))
     seen = run(service, tmp_path, ["10.12.0.5/24"])
     assert seen.addresses("eth2") == {"10.12.0.5/24"}
-
-
-BOND = {
-    "version": 2,
-    "ethernets": {"eth1": {"match": {"macaddress": MACS[0]}}, "eth2": {"match": {"macaddress": MACS[1]}}},
-    "bonds": {
-        "bond0": {
-            "interfaces": ["eth1", "eth2"],
-            "parameters": {"mode": "802.3ad", "mii-monitor-interval": 100, "lacp-rate": "fast"},
-            "macaddress": MACS[0],
-            "mtu": 9000,
-        }
-    },
-    "vlans": {"bond0.7": {"id": 7, "link": "bond0", "addresses": ["10.13.0.5/24"], "gateway4": "10.13.0.1"}},
-}
-
-
-def test_networkmanager_takes_every_line_of_bond_and_vlan_profiles(tmp_path):
-    """What its own parser writes back still holds each setting: none was unknown or ignored."""
-    files = write(tmp_path, "v2", BOND, "networkmanager")
-    assert len(files) == 4
-    for item in files:
-        done = subprocess.run(
-            ["nmcli", "--offline", "connection", "modify", "connection.autoconnect-retries", "3"],
-            input=item.content.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        assert done.returncode == 0 and done.stderr == b"", (item.path, done.stderr)
-        back = settings(done.stdout.decode())
-        wanted = settings(item.content)
-        # It sorts options, and leaves out what is its own default.
-        for key in sorted(wanted - back):
-            assert key in DEFAULTS, (item.path, key)
-
-
-DEFAULTS = {("ipv4", "may-fail", "true"), ("ipv6", "may-fail", "true")}
-
-
-def settings(text):
-    found = set()
-    section = ""
-    for row in text.splitlines():
-        if row.startswith("["):
-            section = row[1:-1]
-        elif "=" in row and not row.startswith("#"):
-            key, _, value = row.partition("=")
-            if key == "route1":
-                value = value.rstrip(",")
-            found.add((section, key, value))
-    return found

@@ -205,9 +205,9 @@ def test_openstack_vlan_is_called_after_its_card():
     files, problems = rendered("openstack", config, "networkmanager")
     assert problems == []
     names = sorted(os.path.basename(path) for path in files)
-    assert names == ["tsagent-eth0.12.nmconnection", "tsagent-eth0.nmconnection"]
+    assert names == ["30-tsagent.conf", "tsagent-eth0.12.nmconnection", "tsagent-eth0.nmconnection"]
     slaac = [text for path, text in files.items() if path.endswith("eth0.nmconnection")][0]
-    assert "[ipv6]\nmethod=auto\nmay-fail=false\naddr-gen-mode=eui64\n" in slaac
+    assert "[ipv6]\nmethod=auto\nmay-fail=false\n" in slaac
     assert "[ipv4]\nmethod=disabled\n" in slaac
 
 
@@ -222,7 +222,7 @@ def test_render_writes_below_the_directory_only(tmp_path, renderer):
     for path in result.files:
         assert os.path.basename(path).count("/") == 0 and ".." not in path.split("/")
         mode = stat.S_IMODE(os.stat(str(output) + path).st_mode)
-        assert mode == (0o600 if renderer == "networkmanager" else 0o644)
+        assert mode == (0o600 if path.endswith(".nmconnection") else 0o644)
     assert os.listdir(str(tmp_path)) == ["deep"]
     assert sorted(os.listdir(str(tmp_path / "deep"))) == ["out"]
 

@@ -30,7 +30,7 @@ from cloud_init import environment, fetch  # noqa: E402
 
 RENDERERS = ("networkmanager", "ifcfg", "networkd")
 # A new name of a card: cloud-init gives it itself, and writes no file for it but a udev rule.
-NOT_COMPARED = ("set_name", "accept_ra_said", "autoconf_said", "stp_said", "labels")
+NOT_COMPARED = ("set_name", "accept_ra_said", "autoconf_said", "stp_said", "labels", "ipv4_said", "ipv6_said")
 TESTS = ("tests/unittests/test_net.py", "tests/unittests/net")
 REASONS = os.path.join(CHECKOUT, "docs", "network.md")
 HEADING = "Where it differs from cloud-init"

@@ -250,6 +250,8 @@ class Device:
         self.interface: "Optional[str]" = None
         # Found by, named.
         self.mac: "Optional[str]" = None
+        # Another card of this machine has that address, too: only with its name is it found.
+        self.mac_shared = False
         self.match_name: "Optional[str]" = None
         self.match_drivers: "List[str]" = []
         self.set_mac: "Optional[str]" = None

@@ -32,7 +32,8 @@ def resolve(network: "Network", nics: "Sequence[Any]") -> None:
             if device.match_name is not None and not _is_pattern(device.match_name):
                 device.match_name = None  # a plain name is no pattern
             same = [nic for nic in found if nic.get("mac") == found[0].get("mac")]
-            if len(same) > 1 and device.set_name and not device.match_drivers and found[0].get("driver"):
+            device.mac_shared = device.mac is not None and len(same) > 1
+            if device.mac_shared and device.set_name and not device.match_drivers and found[0].get("driver"):
                 device.match_drivers = [found[0]["driver"]]  # the function below keeps its own name
         elif not found and nics:
             how = device.mac or device.match_name or " ".join(device.match_drivers) or "by name"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 SCRIPTS = "/etc/sysconfig/network-scripts"
 PROFILES = "/etc/NetworkManager/system-connections"
+DEFAULTS = "/etc/NetworkManager/conf.d"
 UNITS = "/etc/systemd/network"
 _MANAGER = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 _NETWORKD = ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd")

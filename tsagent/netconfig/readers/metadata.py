@@ -50,6 +50,7 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
             first = (device, nic)
             continue
         device.optional = True
+        device.accept_ra = False  # else what its router advertises would be a second way out
         if mask is None or not addresses:
             network.warning(path, "the service tells no address and mask of this NIC; it is left without any")
             continue

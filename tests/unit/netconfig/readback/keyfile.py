@@ -110,6 +110,9 @@ def _device(sections, ids):
     if facts["kind"] == "vlan":
         parent = take("vlan", "parent")
         facts["parent"], facts["vlan"] = ids.get(parent, parent), take("vlan", "id")
+    # Headers in order are the default, whether said or not.
+    if take("vlan", "flags", "1") != "1":
+        facts["vlan.flags"] = sections["vlan"]["flags"]
     if facts["kind"] == "vrf":
         facts["vrf"] = take("vrf", "table")
     if not master:
@@ -140,6 +143,7 @@ def _section(sections, taken, name, drop=()):
 def _family(facts, family, take, sections):
     method = take(family, "method", "auto")
     facts[family] = method
+    facts[family + "_said"] = sections.get(family, {}).get("method")
     everywhere = "0.0.0.0/0" if family == "ipv4" else "::/0"
     if method in ("disabled", "ignore"):
         facts[family] = "disabled"

@@ -180,9 +180,9 @@ def test_networkd_bond_vlan_and_rename():
         for name in ("bond0.netdev", "bond0.network", "lan0.link", "lan0.network", "v5.netdev", "v5.network")
     ]
     assert "[Link]\nName=lan0\n" in files[stem + "lan0.link"]
-    # Until the next start the card is still eth0: only its address may be asked for.
-    assert "Name=" not in files[stem + "lan0.network"]
-    assert "Bond=bond0\nPrimarySlave=yes" in files[stem + "lan0.network"]
+    # Until the next start the card is still eth0; the bond will have given it another address by then.
+    assert "[Match]\nName=lan0 eth0\nPermanentMACAddress=%s\n" % MAC in files[stem + "lan0.network"]
+    assert "Bond=bond0\nLinkLocalAddressing=no\nPrimarySlave=yes" in files[stem + "lan0.network"]
     assert "VLAN=v5" in files[stem + "bond0.network"]
     assert "[VLAN]\nId=5" in files[stem + "v5.netdev"]
 

@@ -144,7 +144,7 @@ def render(data: bytes, name: str, renderer: str, output: str) -> Rendered:
     form, document = parse(data, name)
     network = read(form, document, name)
     resolve(network, [])
-    files = renderers.render(network, chosen, renderers.Options())
+    files = renderers.render(network, chosen, renderers.Options(offline=True))
     import os
 
     os.makedirs(output, exist_ok=True)

@@ -6,7 +6,7 @@ noted in the network's problems.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import List, Optional
 
     from tsagent.netconfig.model import Device, Network
 
@@ -31,13 +31,17 @@ class File:
 class Options:
     """What a renderer needs to know of the system.
 
-    `managed` says that NetworkManager, not the network scripts, reads ifcfg files.
+    `managed` says that NetworkManager, not the network scripts, reads ifcfg files. `systemd` is its version,
+    None where it is not known. `offline` says that no machine was looked at: the name a configuration gives
+    a card is then the only one there is.
     """
 
-    __slots__ = ("managed",)
+    __slots__ = ("managed", "offline", "systemd")
 
-    def __init__(self, managed: bool = False) -> None:
+    def __init__(self, managed: bool = False, systemd: "Optional[int]" = None, offline: bool = False) -> None:
         self.managed = managed
+        self.systemd = systemd
+        self.offline = offline
 
 
 def canonical(name: str) -> str:
@@ -67,7 +71,8 @@ def render(network: "Network", renderer: str, options: "Options") -> "List[File]
     if renderer != "networkd":
         from tsagent.netconfig.renderers.link import link_file
 
-        files.extend(link_file(device) for device in network.devices if device.set_name and device.mac)
+        links = [link_file(network, device, options, whole=False) for device in network.devices if device.mac]
+        files.extend(link for link in links if link is not None)
     return sorted(files, key=lambda item: item.path)
 
 

@@ -1,150 +1,171 @@
 """systemd-networkd: .network, .netdev and .link files.
 
-Source: systemd.network(5), systemd.netdev(5), systemd.link(5). Settings that older systemd does not
-know (before 243: `RoutingPolicyRule` exists since 235) are ignored by it with a line in the journal.
+Source: systemd.network(5); see networkd_units for what older systemd does not know. Name servers and search
+domains of a link are taken up by systemd-resolved.
 """
 
-from tsagent.netconfig.model import BOND, VLAN
-from tsagent.netconfig.renderers import MARK, File, searches, servers
-from tsagent.netconfig.renderers.link import link_file
+from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, OFF, VIRTUAL, VLAN, VRF
+from tsagent.netconfig.renderers import File
+from tsagent.netconfig.renderers.networkd_units import Unit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Tuple
+    from typing import List, Optional
 
     from tsagent.netconfig.model import Device, Network
     from tsagent.netconfig.renderers import Options
 
-    Section = Tuple[str, List[str]]
-
 DIRECTORY = "/etc/systemd/network"
-
-# The bonding driver's names to those of systemd.netdev(5); times there carry their unit.
-_BOND = {
-    "mode": "Mode",
-    "miimon": "MIIMonitorSec",
-    "lacp_rate": "LACPTransmitRate",
-    "xmit_hash_policy": "TransmitHashPolicy",
-    "ad_select": "AdSelect",
-    "min_links": "MinLinks",
-    "updelay": "UpDelaySec",
-    "downdelay": "DownDelaySec",
-    "fail_over_mac": "FailOverMACPolicy",
-    "arp_interval": "ARPIntervalSec",
-    "arp_ip_target": "ARPIPTargets",
-    "arp_validate": "ARPValidate",
-    "arp_all_targets": "ARPAllTargets",
-    "primary_reselect": "PrimaryReselectPolicy",
-    "num_grat_arp": "GratuitousARP",
-    "packets_per_slave": "PacketsPerSlave",
-    "resend_igmp": "ResendIGMP",
-    "all_slaves_active": "AllSlavesActive",
-    "lp_interval": "LearnPacketIntervalSec",
-}
-_MILLISECONDS = ("miimon", "updelay", "downdelay", "arp_interval")
 
 
 def render(network: "Network", options: "Options") -> "List[File]":
     """The files of every device."""
+    from tsagent.netconfig.renderers.link import link_file
+    from tsagent.netconfig.renderers.networkd_netdev import netdev
+
     files = []
     for device in network.devices:
-        stem = "%s/10-tsagent-%s" % (DIRECTORY, device.label.replace("*", "any").replace("/", "-"))
-        if device.kind in (BOND, VLAN):
-            files.append(File(stem + ".netdev", _text(_netdev(network, device))))
-        elif device.set_name and device.mac:
-            files.append(link_file(device))
-        files.append(File(stem + ".network", _text(_network(network, device))))
+        stem = "%s/10-tsagent-%s" % (DIRECTORY, device.label)
+        if device.kind in VIRTUAL:
+            unit = Unit(network, device, options.systemd)
+            netdev(unit, device)
+            files.append(File(stem + ".netdev", unit.text()))
+        elif device.kind != LOOPBACK:
+            link = link_file(network, device, options)
+            files += [link] if link is not None else []
+        unit = Unit(network, device, options.systemd)
+        _match(unit, network, device, options)
+        _link(unit, network, device)
+        master = network.master_of(device)
+        _stack(unit, network, device, master)
+        if master is None:
+            _addressing(unit, network, device)
+        elif device.addresses or device.routes or device.dhcp4 or device.dhcp6:
+            unit.left_out("addresses and routes of a port; %s has to carry them" % master.label)
+        files.append(File(stem + ".network", unit.text()))
     return files
 
 
-def _text(sections: "List[Section]") -> str:
-    parts = ["[%s]\n%s" % (name, "".join(row + "\n" for row in rows)) for name, rows in sections if rows]
-    return MARK + "\n".join(parts)
-
-
-def _netdev(network: "Network", device: "Device") -> "List[Section]":
-    rows = ["Name=%s" % device.label, "Kind=%s" % device.kind]
-    if device.set_mac:
-        rows.append("MACAddress=%s" % device.set_mac)
-    if device.mtu:
-        rows.append("MTUBytes=%d" % device.mtu)
-    sections = [("NetDev", rows)]
-    if device.kind == VLAN:
-        sections.append(("VLAN", ["Id=%d" % (device.vlan or 0)]))
-        return sections
-    bond = []
-    for name in sorted(device.bond):
-        key = _BOND.get(name)
-        if name == "primary":
-            continue  # said at the member
-        if key is None:
-            network.warning(
-                "", "networkd has no setting for the bond parameter %s of %s" % (name, device.label)
+def _match(unit: "Unit", network: "Network", device: "Device", options: "Options") -> None:
+    """By name and address, as far as they are known: each alone can be another's the next time."""
+    names = [device.match_name] if device.match_name else []
+    if not names and device.kernel_name:
+        names = [device.kernel_name]
+        if device.renamed:  # it has the former name until the next start
+            names.append(device.interface or "")
+    elif not names and options.offline and _kernel_like(device.name):
+        names = [device.name]
+    if names:
+        unit.add("Match", "Name", " ".join(names))
+    if device.mac and device.kind not in VIRTUAL:
+        if network.master_of(device, BOND) is not None and not unit.older_than(245):
+            # A bond gives its ports its own address.
+            unit.add("Match", "PermanentMACAddress", device.mac)
+        elif network.master_of(device, BOND) is None or not names:
+            changed = device.set_mac and device.set_mac != device.mac
+            unit.add(
+                "Match", "MACAddress", " ".join([device.mac] + ([str(device.set_mac)] if changed else []))
             )
-            continue
-        value = device.bond[name]
-        if name in _MILLISECONDS:
-            value += "ms"
-        elif name == "lp_interval":
-            value += "s"
-        elif name == "arp_ip_target":
-            value = value.replace(",", " ")
-        bond.append("%s=%s" % (key, value))
-    sections.append(("Bond", bond))
-    return sections
+            if not names and _shared(network, device):
+                unit.add("Match", "Type", "infiniband" if device.kind == INFINIBAND else "ether")
+    if device.match_drivers:
+        unit.add("Match", "Driver", " ".join(device.match_drivers))
 
 
-def _network(network: "Network", device: "Device") -> "List[Section]":
-    match = []
-    master = network.master_of(device)
-    if device.match_name:
-        match.append("Name=%s" % device.match_name)
-    elif device.kernel_name and not device.renamed:
-        match.append("Name=%s" % device.kernel_name)
-    if device.mac and not (master is not None and match):
-        # A bond gives its members its own address; bonds and VLANs carry that of their card.
-        match += ["MACAddress=%s" % device.mac, "Type=ether"]
-    link = []
-    if device.set_mac and device.kind not in (BOND, VLAN):
-        link.append("MACAddress=%s" % device.set_mac)
+def _kernel_like(name: str) -> bool:
+    """Whether a card may well have this name from the kernel or udev."""
+    import re
+
+    return bool(re.match(r"(eth\d|en[a-zA-Z]|ib[a-z]?\d|em\d|p\d+p)", name))
+
+
+def _shared(network: "Network", device: "Device") -> bool:
+    """Whether another device here may carry the card's address: what is made on it."""
+    on_it = any(other.parent == device.name for other in network.devices)
+    return on_it or network.master_of(device) is not None
+
+
+def _link(unit: "Unit", network: "Network", device: "Device") -> None:
+    if device.set_mac and device.kind not in VIRTUAL:
+        unit.add("Link", "MACAddress", device.set_mac)
     if device.mtu:
-        link.append("MTUBytes=%d" % device.mtu)
-    if device.optional:
-        link.append("RequiredForOnline=no")
-    rows: "List[str]" = []
+        unit.add("Link", "MTUBytes", device.mtu)
+    if device.activation == OFF and unit.older_than(248):
+        unit.add("Link", "Unmanaged", True)
+    elif device.activation in (MANUAL, OFF):
+        unit.add("Link", "ActivationPolicy", "manual" if device.activation == MANUAL else "always-down")
+    needed = _needed(network, device)
+    if needed is not None and not unit.older_than(236):
+        unit.add("Link", "RequiredForOnline", needed)
+
+
+def _needed(network: "Network", device: "Device") -> "Optional[str]":
+    """What the device must have reached for the machine to be online; None is networkd's default.
+
+    By default systemd-networkd-wait-online waits for every device, up to two minutes for one without a cable.
+    """
+    if device.kind == LOOPBACK:
+        return None
+    primary = network.find(network.primary)
+    master = network.master_of(primary) if primary is not None else None
+    while master is not None:
+        primary, master = master, network.master_of(master)
+    if not device.required or (primary is not None and device is not primary):
+        return "no"
+    if network.master_of(device) is not None:
+        return "no"  # the bond or bridge decides: one cable may do
+    if device.link_local == [] and not (device.wants(4) or device.wants(6)):
+        return "carrier"
+    return None
+
+
+def _stack(unit: "Unit", network: "Network", device: "Device", master: "Optional[Device]") -> None:
+    """What the device is a port of, and what is made on it."""
+    if master is not None:
+        unit.add("Network", "Bond" if master.kind == BOND else "Bridge", master.label)
+        unit.add("Network", "LinkLocalAddressing", "no")
+        if master.kind == BOND and master.bond.get("primary") in (device.name, device.label):
+            unit.add("Network", "PrimarySlave", True)
+        elif master.kind == BRIDGE:
+            for key, values in (("Cost", master.bridge.port_cost), ("Priority", master.bridge.port_priority)):
+                if device.name in values:
+                    unit.add("Bridge", key, values[device.name])
+    vrf = network.master_of(device, VRF)
+    if vrf is not None:
+        unit.add("Network", "VRF", vrf.label)
     for other in network.devices:
         if other.kind == VLAN and other.parent == device.name:
-            rows.append("VLAN=%s" % other.label)
-    if master is not None:
-        rows.append("Bond=%s" % master.label)
-        if master.bond.get("primary") in (device.name, device.label):
-            rows.append("PrimarySlave=yes")
-        return [("Match", match), ("Link", link), ("Network", rows)]
-    dhcp = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6"}.get(
-        (bool(device.dhcp4), bool(device.dhcp6)), "no"
-    )
-    rows.append("DHCP=%s" % dhcp)
-    if device.accept_ra is not None:
-        rows.append("IPv6AcceptRA=%s" % ("yes" if device.accept_ra else "no"))
-    elif not device.dhcp6:
-        rows.append("IPv6AcceptRA=no")
-    rows += ["DNS=%s" % server for version in (4, 6) for server in servers(network, device, version)]
-    domains = searches(network, device)
+            unit.add("Network", "VLAN", other.label)
+    if device.kind == INFINIBAND and device.ethernet.infiniband_mode:
+        # systemd.network(5) has a section for it, but 250 to 257 ignore it as an unknown one.
+        unit.left_out("the mode of an InfiniBand card")
+    if device.ignore_carrier is not None:
+        unit.add("Network", "ConfigureWithoutCarrier", device.ignore_carrier)
+
+
+def _addressing(unit: "Unit", network: "Network", device: "Device") -> None:
+    from tsagent.netconfig.renderers.networkd_addresses import addresses, dhcp, ipv6, routes, rules
+
+    if device.kind != LOOPBACK:
+        dhcp(unit, device)
+        ipv6(unit, device)
+        if device.link_local is not None:
+            both = {(4,): "ipv4", (6,): "ipv6", (4, 6): "yes"}
+            unit.add("Network", "LinkLocalAddressing", both.get(tuple(sorted(device.link_local)), "no"))
+    if device.critical:
+        if unit.older_than(243):
+            unit.add("DHCP", "CriticalConnection", True)
+        else:
+            unit.add("Network", "KeepConfiguration", True)
+    servers = list(device.nameservers)
+    domains = list(device.search)
+    if device.kind not in (LOOPBACK, VRF):
+        servers += [item for item in network.nameservers if item not in servers]
+        domains += [item for item in network.search if item not in domains]
+    if servers:
+        unit.add("Network", "DNS", " ".join(servers))
     if domains:
-        rows.append("Domains=%s" % " ".join(domains))
-    sections = [("Match", match), ("Link", link), ("Network", rows)]
-    sections += [("Address", ["Address=%s" % address]) for address in device.addresses]
-    for route in device.routes:
-        row = ["Destination=%s" % route.to]
-        row += ["Gateway=%s" % route.via] if route.via else []
-        row += ["GatewayOnLink=yes"] if route.on_link else []
-        row += ["Metric=%d" % route.metric] if route.metric is not None else []
-        row += ["Table=%d" % route.table] if route.table is not None else []
-        sections.append(("Route", row))
-    for rule in device.rules:
-        row = ["From=%s" % rule.source] if rule.source else []
-        row += ["To=%s" % rule.to] if rule.to else []
-        row += ["Table=%d" % rule.table]
-        row += ["Priority=%d" % rule.priority] if rule.priority is not None else []
-        sections.append(("RoutingPolicyRule", row))
-    return sections
+        unit.add("Network", "Domains", " ".join(domains))
+    addresses(unit, device)
+    routes(unit, device)
+    rules(unit, device)

@@ -240,8 +240,8 @@ def test_problems_have_their_line_and_column(tmp_path):
     paths, problems = netconfig.render(data, "x.yaml", "networkd", str(tmp_path))
     assert paths == ["/etc/systemd/network/10-tsagent-eth0.network"]
     assert problems == [
-        "x.yaml:6:32: error: /ethernets/eth0/addresses/1: should be an IP address, with its prefix length",
         "x.yaml:5:12: error: /ethernets/eth0/mtu: mtu should be from 68 to 65535",
+        "x.yaml:6:32: error: /ethernets/eth0/addresses/1: should be an IP address, with its prefix length",
     ]
     data = b'{"version": 2,\n "wifis": {"w": {}}}'
     problem = netconfig.render(data, "x.json", "networkd", str(tmp_path)).problems[0]
@@ -296,10 +296,15 @@ def test_render_refuses(tmp_path, data, renderer, code):
             "/vlans/v1/id",
             "from 0 to 4094",
         ),
-        ("v2", {"version": 2, "vlans": {"v1": {"id": 5, "link": "eth0"}}}, "/vlans/v1/link", "not described"),
+        ("v2", {"version": 2, "vlans": {"v1": {"id": 5, "link": "eth0"}}}, "/vlans/v1/link", "described"),
         ("v2", {"version": 2, "ethernets": []}, "", ""),
         ("v1", {"config": [{"type": "physical"}]}, "/config/0/name", "left out"),
-        ("v1", {"config": [{"type": "vxlan", "name": "v0"}]}, "/config/0", "not supported; v0 is left out"),
+        (
+            "v1",
+            {"config": [{"type": "vxlan", "name": "v0"}]},
+            "/config/0/type",
+            "not supported; v0 is left out",
+        ),
         (
             "v1",
             {"config": [{"type": "physical", "name": "eth0", "subnets": [{"type": "magic"}]}]},

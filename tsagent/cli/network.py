@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def main(values: "argparse.Namespace") -> int:
-    """Write the files below the output directory and print their paths; warnings go to stderr."""
+    """Write the files below the output directory and print their paths; problems go to stderr."""
     from tsagent.netconfig import render
 
     try:
@@ -18,9 +18,9 @@ def main(values: "argparse.Namespace") -> int:
             data = stream.read(4 << 20)
     except OSError as error:
         raise AgentError("%s: %s" % (values.input, error.strerror), code="unreadable") from None
-    paths, warnings = render(data, values.input, values.renderer, values.output)
+    paths, problems = render(data, values.input, values.renderer, values.output)
     for path in paths:
         sys.stdout.write(path + "\n")
-    for warning in warnings:
-        sys.stderr.write("warning: %s\n" % warning)
+    for problem in problems:
+        sys.stderr.write(problem + "\n")
     return EXIT_DONE

@@ -72,7 +72,7 @@ def parse(data: bytes, name: str) -> "Tuple[str, Any]":
 
 
 def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
-    """Give each problem the line and column of what it is about."""
+    """Give each problem the line and column of what it is about, and put them in that order."""
     if not problems:
         return
     from tsagent.userdata.yamlfile import load_yaml
@@ -81,9 +81,12 @@ def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
     wrapped = isinstance(document.value, dict) and isinstance(document.value.get("network"), dict)
     for problem in problems:
         problem.name = name
-        if problem.path and document.value is not None:
+        if document.value is not None:
             pointer = ("/network" if wrapped else "") + problem.path
-            _, problem.line, problem.column = document.marks.where(pointer)
+            of_key = problem.rule == "unknown-key"
+            where = document.marks.where_key(pointer) if of_key else document.marks.where(pointer)
+            _, problem.line, problem.column = where
+    problems.sort(key=lambda problem: problem.sort_key())
 
 
 def _load_yaml(data: bytes, name: str) -> "Any":

@@ -366,6 +366,10 @@ class Network:
         """Note that something was left out because nothing here can express it."""
         self.problems.append(Problem(WARNING, path, message, rule="network-unsupported"))
 
+    def unknown(self, path: str, message: str) -> None:
+        """Note that nothing here knows the key at `path`."""
+        self.problems.append(Problem(WARNING, path, message, rule="unknown-key"))
+
     def left_out(self, device: Device, setting: str, renderer: str) -> None:
         """Note that `renderer` (the service's own name) cannot express a setting of a device."""
         self.warning(

@@ -96,6 +96,10 @@ def check(
     """
     from tsagent.userdata.decode import decode
 
+    if formats.sniff(data) is None and formats.looks_like_network(data):
+        found = _check_network(data, file)
+        if found is not None:
+            return found, []
     decoded = decode(data, file, instance_data=instance if instance is not None else _invented())
     problems = decoded.problems
     for problem in problems:
@@ -167,7 +171,25 @@ def _check_config(part: "Part", schemas: "List[Dict[str, Any]]") -> "List[Proble
     from tsagent.userdata.marks import Marks
 
     config, mark = plain(document.value, document.marks.root)
-    return problems + validate(config, Marks(mark, document.marks.words), schemas)
+    marks = Marks(mark, document.marks.words)
+    problems = problems + validate(config, marks, schemas)
+    if "network" in config:
+        from tsagent.netconfig.checking import problems_in
+
+        wrong = {problem.path for problem in problems}
+        problems += [problem for problem in problems_in(config, marks) if problem.path not in wrong]
+    return problems
+
+
+def _check_network(data: bytes, file: str) -> "Optional[List[Problem]]":
+    """The problems of a file that is a network configuration by itself; None where it is none."""
+    from tsagent.netconfig.checking import is_alone, problems_in
+    from tsagent.userdata.yamlfile import load_yaml
+
+    document = load_yaml(data, file)
+    if not document.ok or not is_alone(document.value):
+        return None
+    return document.problems + problems_in(document.value, document.marks)
 
 
 def _note(part: "Part", message: str) -> Problem:

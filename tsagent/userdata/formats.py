@@ -158,6 +158,12 @@ def looks_like_mapping(data: bytes) -> bool:
     return re.match(rb"(?:---|#[^\n]*\n|\s)*[a-z_]{3,40}:(?:\s|$)", data[:4096]) is not None
 
 
+def looks_like_network(data: bytes) -> bool:
+    """Whether the text may be a network configuration by itself, which has no first line of its own."""
+    keys = rb"(^[ \t]*|[\"'{])(network|version|ethernets|bonds|bridges|vlans|links|networks)[\"']?[ \t]*:"
+    return re.search(keys, data, re.MULTILINE) is not None
+
+
 def is_text(data: bytes) -> bool:
     """Whether `data` is UTF-8 text without control characters that no text has."""
     if b"\0" in data:

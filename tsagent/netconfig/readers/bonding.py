@@ -117,7 +117,7 @@ def _unknown(network: "Network", path: str, device: "Device", key: str, plain: s
     from tsagent.userdata.expected import close
 
     likely = close(plain, sorted(NAMES))
-    network.warning(
+    network.unknown(
         path,
         "%s: the bond parameter %s is not known and has no effect%s"
         % (device.name, shown(key), ": did you mean %s?" % likely if likely else ""),

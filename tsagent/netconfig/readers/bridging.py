@@ -83,7 +83,7 @@ def _unknown(network: "Network", path: str, device: "Device", key: str, plain: s
     from tsagent.userdata.expected import close
 
     likely = close(plain, sorted(_NAMES))
-    network.warning(
+    network.unknown(
         path,
         "%s: the bridge parameter %s is not known and has no effect%s"
         % (device.name, shown(key), ": did you mean %s?" % likely if likely else ""),

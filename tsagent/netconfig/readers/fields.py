@@ -247,7 +247,7 @@ def leftovers(
         from tsagent.userdata.expected import close
 
         likely = close(key, sorted(known | other))
-        network.warning(
+        network.unknown(
             below(path, key),
             '%s: the key "%s" is not known and has no effect%s'
             % (what, shown(key), ': did you mean "%s"?' % likely if likely else ""),

@@ -37,7 +37,7 @@ def read_subnets(network: "Network", path: str, value: "Any", device: "Device") 
             likely = close(kind, _TYPES)
             network.error(
                 where + "/type",
-                "%s: should be one of %s%s; the subnet is left out"
+                "%s: the subnet is left out: its type should be one of %s%s"
                 % (device.name, ", ".join(_TYPES[:-1]), ": did you mean %s?" % likely if likely else ""),
             )
             continue

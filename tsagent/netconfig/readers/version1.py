@@ -72,8 +72,9 @@ def _unknown(network: "Network", path: str, kind: str, entry: "Dict[str, Any]") 
     from tsagent.userdata.problem import shown
 
     likely = close(kind, (*_KINDS, *_LATE))
-    network.warning(
-        path,
+    note = network.error if likely else network.warning
+    note(
+        path + "/type",
         "devices of type %s are not supported; %s is left out%s"
         % (
             shown(kind),

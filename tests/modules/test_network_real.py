@@ -1,6 +1,6 @@
 """What is rendered, read by the real services: NetworkManager and systemd-networkd in a network namespace.
 
-ifcfg files have no reader here and are compared with their documentation in test_network_renderers.py.
+ifcfg files have theirs in tests/ifcfg (`make ifcfg-test`).
 """
 
 import json

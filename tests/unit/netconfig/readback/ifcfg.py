@@ -39,7 +39,7 @@ def read(files):
     for label in [label for label in devices if ":" in label]:
         alias, owner = devices.pop(label), devices.get(label.partition(":")[0])
         if owner is not None:
-            owner["addresses"] += alias["addresses"]
+            owner["addresses"] += [item for item in alias["addresses"] if item not in owner["addresses"]]
             owner["labels"].update((item, label) for item in alias["addresses"])
     for label, facts in keyfile.read_links(files).items():
         devices.setdefault(label, {}).update(facts)
@@ -155,10 +155,12 @@ def _version6(facts, take):
     option = take("DHCPV6C_OPTIONS")
     facts["autoconf_said"] = values.switch(automatic) if automatic is not None else None
     words = ["off" if on is False else "on"]
+    forced = take("IPV6_FORCE_ACCEPT_RA")
+    # Refused advertisements bring no addresses, whatever is said of these.
+    automatic = "no" if forced is not None and values.switch(forced) is False else automatic
     words.append("autoconf" if automatic is None or values.switch(automatic) is True else "no-autoconf")
     if client is True:
         words.append("dhcp" + (" " + option if option else ""))
-    forced = take("IPV6_FORCE_ACCEPT_RA")
     facts["ipv6"] = "disabled" if on is False else " ".join(words)
     facts["accept_ra"] = values.switch(forced) if forced is not None else None
     privacy = take("IPV6_PRIVACY")
@@ -169,10 +171,12 @@ def _version6(facts, take):
 def _routes(facts, take, label, files):
     facts["routes"] = []
     default = values.switch(take("DEFROUTE", "yes"))
-    metric4, metric6 = take("IPV4_ROUTE_METRIC") or take("METRIC"), take("IPV6_ROUTE_METRIC")
-    facts["ipv4.metric"] = metric4 if facts["ipv4"] == "dhcp" else None
-    facts["ipv4.use_gateway"] = default
+    metric4, metric, metric6 = take("IPV4_ROUTE_METRIC"), take("METRIC"), take("IPV6_ROUTE_METRIC")
+    metric4 = metric4 or metric
     gateway, gateway6 = take("GATEWAY"), take("IPV6_DEFAULTGW")
+    # Beside a gateway it is meant for the gateway.
+    facts["ipv4.metric"] = metric4 if facts["ipv4"] == "dhcp" and not gateway else None
+    facts["ipv4.use_gateway"] = default
     if gateway:
         via = values.address(gateway)
         facts["routes"].append(values.route("0.0.0.0/0", via=via, metric=metric4))
@@ -195,7 +199,7 @@ def _routes(facts, take, label, files):
         for line in text.splitlines():
             if line.strip() and not line.startswith("#"):
                 facts["routes"].append(_route(line.split(), name == "route6-"))
-    facts["routes"].sort()
+    facts["routes"] = sorted(set(facts["routes"]))
 
 
 _TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")

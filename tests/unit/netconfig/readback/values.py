@@ -37,5 +37,7 @@ def network(text):
 
 def route(to, **rest):
     """A route as one comparable text, without what it does not say."""
+    if rest.get("via") in ("0.0.0.0", "::"):  # noqa: S104 (no gateway)
+        rest["via"] = None
     words = [to] + ["%s %s" % (key, rest[key]) for key in sorted(rest) if rest[key] not in (None, "", False)]
     return " ".join(words)

@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+# The network scripts of a distribution that has them: `make ifcfg-test SCRIPTS=/etc/sysconfig/network-scripts`
+SCRIPTS ?=
 # More words for the command of a target: make test ARGS="-k journal -x"
 ARGS ?=
 
@@ -10,7 +12,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test peer-test peer-network-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test rpm deb package-test lint format types reference clean
+.PHONY: help demo test peer-test peer-network-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test ifcfg-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -68,6 +70,10 @@ vm-console:  ## boot one machine as on the cloud, and log in (root): ARGS="USER-
 recipe-test:  ## run the recipes for image builders (root): ARGS="-k packer" for one
 	@$(BOOTSTRAP) recipes
 	@$(RUN) -m pytest tests/recipes $(ARGS)
+
+ifcfg-test:  ## the real readers of ifcfg files: NetworkManager's plugin, built once (root); SCRIPTS=DIR for el7's scripts
+	@$(BOOTSTRAP) ifcfg
+	@TSAGENT_NETWORK_SCRIPTS="$(SCRIPTS)" $(RUN) -m pytest tests/ifcfg $(ARGS)
 
 rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: ARGS="--target el8" for one
 	@$(BOOTSTRAP) package

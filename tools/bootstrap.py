@@ -2,7 +2,7 @@
 
     python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
 
-PROFILE is what for: demo, test, package, package-test, boot, bench, fuzz, recipes, lint or venv.
+PROFILE is what for: demo, test, package, package-test, boot, bench, fuzz, recipes, ifcfg, lint or venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -75,6 +75,14 @@ def has_yaml_header():
     return os.path.exists("/usr/include/yaml.h")
 
 
+def has_library(name):
+    """Whether something can be built with a library that pkg-config knows."""
+    if find_command("pkg-config") is None:
+        return False
+    done = subprocess.run(["pkg-config", "--exists", name], stderr=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
 def has_system_library(name):
     """Whether the system's own Python, which packages are built with, has this library."""
     return bool(glob.glob("/usr/lib/python3*/*-packages/%s*" % name))
@@ -87,6 +95,12 @@ PARTS = {
     "fastjsonschema": lambda: has_system_library("fastjsonschema"),
     "setuptools": lambda: has_system_library("setuptools"),
     "shtab": lambda: has_system_library("shtab"),
+    "glib.pc": lambda: has_library("gio-unix-2.0"),
+    "libudev.pc": lambda: has_library("libudev"),
+    "libsystemd.pc": lambda: has_library("libsystemd"),
+    "libndp.pc": lambda: has_library("libndp"),
+    "uuid.pc": lambda: has_library("uuid"),
+    "dbus-1.pc": lambda: has_library("dbus-1"),
 }
 
 PYTHON = [
@@ -189,6 +203,25 @@ RECIPES = [
     Need("depmod", "kmod", "kmod", root=True),
     Need("debugfs", "e2fsprogs", "e2fsprogs"),
 ]
+IFCFG = [
+    Need("meson", "meson", "meson", root=True),
+    Need("ninja ninja-build", "ninja-build", "ninja-build", root=True),
+    Need("pkg-config", "pkg-config", "pkgconf-pkg-config", root=True),
+    Need("msgfmt", "gettext", "gettext", root=True),
+    Need("xsltproc", "xsltproc", "libxslt", root=True),
+    Need("dpkg-source", "dpkg-dev", "dpkg-dev", root=True),
+    Need("glib.pc", "libglib2.0-dev", "glib2-devel", root=True),
+    Need("libudev.pc", "libudev-dev", "systemd-devel", root=True),
+    Need("libsystemd.pc", "libsystemd-dev", "systemd-devel", root=True),
+    Need("libndp.pc", "libndp-dev", "libndp-devel", root=True),
+    Need("uuid.pc", "uuid-dev", "libuuid-devel", root=True),
+    Need("dbus-1.pc", "libdbus-1-dev", "dbus-devel", root=True),
+    Need("unshare", "util-linux", "util-linux", root=True),
+    Need("ip", "iproute2", "iproute", root=True),
+    Need("dbus-daemon", "dbus", "dbus-daemon", root=True),
+    Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
+    Need("nmcli", "network-manager", "NetworkManager", root=True, units=["NetworkManager.service"]),
+]
 BENCH = [
     Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
     Need("debootstrap", "debootstrap", "debootstrap", root=True),
@@ -203,6 +236,7 @@ PROFILES = {
     "package-test": (PYTHON + PACKAGE + PACKAGE_TEST, [LIBRARIES]),
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "recipes": (PYTHON + PACKAGE + BOOT + RECIPES, [LIBRARIES, "tests/recipes/requirements.txt"]),
+    "ifcfg": (PYTHON + IFCFG, [LIBRARIES]),
     "bench": (PYTHON + PACKAGE + BENCH, [LIBRARIES, BENCH_LIBRARIES]),
     "fuzz": (PYTHON + DEMO + TEST, [LIBRARIES, FUZZ_LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),

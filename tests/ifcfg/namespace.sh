@@ -1,0 +1,81 @@
+# A network namespace with three cards, eth1 to eth3, and a reader of ifcfg files.
+# usage: unshare --net --mount --pid --fork --kill-child --mount-proc sh namespace.sh READER TREE EXPECTED...
+# READER is `plugin` (NM_DAEMON, NM_POLICY: see plugin.py) or `scripts` (NETWORK_SCRIPTS: where they lie).
+# Waits until each EXPECTED address is there; then runs THEN, where it is set. Prints links, addresses, routes and
+# rules as JSON, a document a line, and on stderr what the reader had to say.
+set -e
+reader=$1
+tree=$2
+shift 2
+mount --make-rprivate /
+mount -t tmpfs -o mode=0755 none /run
+# Read-only /sys: NetworkManager then does not wait for udev, which does not run here. The scripts write there.
+mode=ro
+[ "$reader" = plugin ] || mode=rw
+mount -t sysfs -o $mode sys /sys
+mkdir -p /run/dbus /run/etc/upper/sysconfig /run/etc/work
+cp -r "$tree/etc/sysconfig/." /run/etc/upper/sysconfig
+if [ "$reader" = plugin ]; then
+    mkdir -p /run/etc/upper/dbus-1/system.d
+    cp "$NM_POLICY" /run/etc/upper/dbus-1/system.d
+fi
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+ip link set lo up
+for number in 1 2 3; do
+    ip link add eth$number address 52:54:00:aa:00:0$number type veth peer name peer$number
+    ip link set peer$number up
+done
+ip addr add 10.77.0.1/24 dev peer3
+ip addr add 10.88.0.1/24 dev peer2
+for number in 1 2 3; do ip addr add fd00:7$number::1/64 dev peer$number nodad; done
+# eth2: DHCP and addresses made from the router's prefix, eth3: DHCP, and IPv6 addresses by DHCPv6 alone.
+dnsmasq --conf-file=/dev/null --pid-file=/run/dnsmasq.pid --leasefile-ro --port=0 --interface=peer2 \
+    --interface=peer3 --bind-interfaces --enable-ra --log-dhcp --log-facility=/run/dnsmasq.log \
+    --dhcp-range=10.88.0.50,10.88.0.60,255.255.255.0,1h \
+    --dhcp-range=10.77.0.50,10.77.0.60,255.255.255.0,1h --dhcp-range=fd00:72::,ra-stateless,ra-names \
+    --dhcp-range=fd00:73::50,fd00:73::60,64,1h --dhcp-option=option:dns-server,10.77.0.2 \
+    --dhcp-option=option:domain-search,lease.example --dhcp-option="option6:dns-server,[fd00:73::2]"
+dbus-daemon --system --fork
+wait_for() {
+    tries=150
+    until ip -o addr show | grep -v tentative | grep -q "inet6\? $1"; do
+        tries=$((tries - 1))
+        if [ $tries -eq 0 ]; then
+            echo "no address $1" >&2
+            ip addr >&2
+            cat /run/reader.log /run/dnsmasq.log >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+}
+if [ "$reader" = plugin ]; then
+    mount -t tmpfs none /var/lib/NetworkManager
+    printf '[main]\nplugins=ifcfg-rh\ndns=none\nno-auto-default=*\n' >/run/nm.conf
+    printf '[logging]\nbackend=syslog\nlevel=INFO\n[keyfile]\nunmanaged-devices=interface-name:peer*\n' >>/run/nm.conf
+    "$NM_DAEMON" --no-daemon --log-level=INFO --config /run/nm.conf --config-dir /run/none \
+        --intern-config /run/intern.conf --system-config-dir /run/none >/run/reader.log 2>&1 &
+else
+    sh -ec "$SCRIPTS_RUN" >/run/reader.log 2>&1 || { cat /run/reader.log >&2; exit 1; }
+fi
+for address in "$@"; do
+    wait_for "$address"
+done
+if [ "$reader" = plugin ]; then
+    tries=100
+    until nmcli --terse general status >/dev/null 2>&1; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ]
+        sleep 0.1
+    done
+fi
+if [ -n "$THEN" ]; then
+    sh -ec "$THEN" >&2
+fi
+ip -d -j link
+ip -j addr
+ip -j route show table all
+ip -j rule
+ip -j -6 rule
+echo "== reader" >&2
+cat /run/reader.log >&2

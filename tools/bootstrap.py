@@ -141,6 +141,7 @@ TEST = [
     Need("tuned-adm", "tuned", "tuned", root=True, units=["tuned.service"]),
     Need("dbus-daemon", "dbus", "dbus-daemon"),
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
+    Need("ethtool", "ethtool", "ethtool"),
     Need("openssl", "openssl", "openssl"),
     Need("xkbcli", "libxkbcommon-tools", "libxkbcommon-utils"),
     Need("chronyd", "chrony", "chrony", units=["chrony.service", "chronyd.service"]),

@@ -20,15 +20,22 @@ FILES = [
     "/proc/mounts",
     "/proc/swaps",
     "/proc/self/mountinfo",
+    "/proc/self/mounts",
     "/proc/sys/kernel/osrelease",
     "/proc/sys/kernel/arch",
     "/proc/sys/kernel/random/boot_id",
     "/run/systemd/container",
     "/.dockerenv",
     "/sys/hypervisor/type",
+    "/proc/interrupts",
+    "/proc/irq/default_smp_affinity",
+    "/proc/sys/net/core/rps_sock_flow_entries",
+    "/sys/devices/system/cpu/isolated",
+    "/sys/devices/system/cpu/nohz_full",
     "/sys/devices/system/cpu/online",
     "/sys/devices/system/cpu/cpu[0-9]*/topology/physical_package_id",
     "/sys/devices/system/cpu/cpu[0-9]*/topology/core_id",
+    "/sys/devices/system/cpu/cpu[0-9]*/topology/thread_siblings_list",
     "/sys/devices/system/node/node[0-9]*/cpulist",
     "/sys/devices/system/node/node[0-9]*/meminfo",
 ]
@@ -48,7 +55,8 @@ CLASSES = {
     "/sys/class/net/*": """
         address ifindex mtu operstate type carrier speed uevent queues/* device device/driver
         device/subsystem device/numa_node device/uevent master bonding/slaves bonding_slave/perm_hwaddr
-        bridge/bridge_id brif/*""",
+        bridge/bridge_id brif/* lower_* queues/*/rps_cpus queues/*/xps_cpus device/infiniband/*
+        device/msi_irqs/* device/../msi_irqs/* device/../numa_node""",
     "/sys/class/infiniband/*": """
         node_guid fw_ver parent device device/driver ports/*/link_layer ports/*/state ports/*/phys_state
         ports/*/rate ports/*/gid_attrs/types/[0-9] ports/*/gid_attrs/types/1[0-5]
@@ -105,6 +113,7 @@ def record(directory):
                 for path in sorted(glob.glob("%s/%s" % (entry, attribute))):
                     recorder.path(path)
     write_json(recorder.directory + "/addresses.json", addresses())
+    write_json(recorder.directory + "/channels.json", channels())
     write_json(recorder.directory + "/machine.json", {"about": "recorded", "instance_type": None})
 
 
@@ -121,6 +130,16 @@ def addresses():
     if found.problem:
         sys.stderr.write("addresses not recorded: %s\n" % found.problem)
     return {"interfaces": found.interfaces, "gateways": found.gateways}
+
+
+def channels():
+    """The channels of the machine's network cards, in the form of channels.json, likewise."""
+    try:
+        from tsagent.facts import Facts
+        from tsagent.host.tree import Tree
+    except ImportError:
+        return {}
+    return {card.name: card.channels for card in Facts(Tree("/"), Tree("/")).queues if card.channels}
 
 
 def write_json(path, data):

@@ -22,6 +22,8 @@ class Machine:
         self.swaps = []
         self.interfaces = {}
         self.gateways = []
+        self.channels = {}
+        self.interrupts = []
         self.json("/machine.json", {"about": about, "instance_type": instance_type})
 
     def file(self, path, text):
@@ -64,6 +66,11 @@ class Machine:
         head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
         self.file("/proc/swaps", head + "".join("%s partition\t%d\t0\t-2\n" % swap for swap in self.swaps))
         self.json("/addresses.json", {"interfaces": self.interfaces, "gateways": self.gateways})
+        if self.channels:
+            self.json("/channels.json", self.channels)
+        if self.interrupts:
+            rows = ["%4d:          0          0   PCI-MSI %d-edge      %s\n" % row for row in self.interrupts]
+            self.file("/proc/interrupts", "           CPU0       CPU1\n" + "".join(rows))
 
     # -- firmware, processors, memory, system ---------------------------------------------------
 
@@ -286,6 +293,14 @@ class Machine:
         self.link("/sys/class/net/" + name, directory)
         self.link(directory + "/subsystem", "/sys/class/net")
 
+    def queues(self, name, pci, current, maximum, names):
+        """Channels, and the function's interrupts by the names of their handlers."""
+        self.channels[name] = {"combined": {"current": current, "maximum": maximum}}
+        for handler in names:
+            irq = 24 + len(self.interrupts)
+            self.interrupts.append((irq, 81920 + irq, handler))
+            self.file("%s/msi_irqs/%d" % (pci, irq), "msix\n")
+
     def virtio_nic(self, name, slot, virtio, index, mac, queues, address=None, prefix=None, gateway=None):
         pci = self.pci("pci0000:00/0000:00:%s.0" % slot, "1af4", "1000", "0200", "virtio-pci")
         device = "%s/virtio%d" % (pci, virtio)
@@ -296,6 +311,10 @@ class Machine:
         self._interface(name, directory, index, mac, 1500, queues)
         self.link(directory + "/device", device)
         self._address(name, address, prefix, gateway)
+        handlers = ["virtio%d-config" % virtio]
+        for queue in range(queues):
+            handlers += ["virtio%d-%s.%d" % (virtio, way, queue) for way in ("input", "output")]
+        self.queues(name, pci, queues, queues, handlers)
 
     def adapter(self, name, path, device_id, index, mac, queues, speed, node=-1, driver="mlx5_core"):
         """A Mellanox Ethernet function; returns its PCI directory."""
@@ -304,6 +323,9 @@ class Machine:
         self._interface(name, directory, index, mac, 1500, queues, speed=speed)
         self.link(directory + "/device", pci)
         self.interfaces.setdefault(name, {"ipv4": [], "ipv6": []})
+        handlers = ["mlx5_%s@pci:%s" % (kind, path.rsplit("/", 1)[-1]) for kind in ("async0", "pages_eq")]
+        handlers += ["mlx5_comp%d@pci:%s" % (queue, path.rsplit("/", 1)[-1]) for queue in range(queues)]
+        self.queues(name, pci, queues, 4 * queues, handlers)
         return pci
 
     def infiniband(self, device, pci, guid, netdev, address, rate="100 Gb/sec (4X EDR)"):

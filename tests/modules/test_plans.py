@@ -31,6 +31,8 @@ def make_context(case, name, tmp_path):
             file = top / path[1:]
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(text.encode("utf-8"))
+            if path in case.get("modes", {}):
+                file.chmod(int(case["modes"][path], 8))
     host = Host(str(root), hardware=str(hardware), commands=case.get("commands"))
     scripts = [dict(item, content=item["content"].encode("utf-8")) for item in case.get("scripts", [])]
     context = Context(

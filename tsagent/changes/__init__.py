@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tsagent.changes.apt import EditAptSources, FetchAptKey, MirrorSearch, WriteAptConf
     from tsagent.changes.authorized_keys import AuthorizedKeys
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
+    from tsagent.changes.card_channels import SetChannels
     from tsagent.changes.card_race import RaceCards
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
@@ -32,11 +33,13 @@ if TYPE_CHECKING:
     from tsagent.changes.file_systems import MakeFileSystem
     from tsagent.changes.files import AppendFile, EditFile, MakeDirectory, MakeLink, RemoveFile, WriteFile
     from tsagent.changes.final_message import FinalMessage
+    from tsagent.changes.interrupt_affinity import SpreadInterrupts
     from tsagent.changes.mounting import Mount, SwapOn
     from tsagent.changes.named_services import KeepService, StopService
     from tsagent.changes.network_service import ReloadNetwork
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
+    from tsagent.changes.packet_steering import SteerPackets
     from tsagent.changes.part_handlers import RunPartHandler
     from tsagent.changes.partition_growth import GrowPartition
     from tsagent.changes.partitions import PartitionDisk, RemovePartitions
@@ -55,6 +58,7 @@ _ROOMS = {
     "apt": ("EditAptSources", "FetchAptKey", "MirrorSearch", "WriteAptConf"),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
     "card_race": ("RaceCards",),
+    "card_channels": ("SetChannels",),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
     "console": ("ShowOnConsole",),
     "credentials": ("LockPassword", "SetPassword", "UnlockPassword", "WriteDoasRules", "WriteSudoers"),
@@ -64,11 +68,13 @@ _ROOMS = {
     "file_systems": ("MakeFileSystem",),
     "files": ("AppendFile", "EditFile", "MakeDirectory", "MakeLink", "RemoveFile", "WriteFile"),
     "final_message": ("FinalMessage",),
+    "interrupt_affinity": ("SpreadInterrupts",),
     "mounting": ("Mount", "SwapOn"),
     "named_services": ("KeepService", "StopService"),
     "network_service": ("ReloadNetwork",),
     "package_choice": ("InstallByPip", "InstallOneOf"),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
+    "packet_steering": ("SteerPackets",),
     "partitions": ("PartitionDisk", "RemovePartitions"),
     "part_handlers": ("RunPartHandler",),
     "power_state": ("PowerState",),
@@ -135,11 +141,14 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "RunTool",
     "SeedCommand",
     "SeedDevice",
+    "SetChannels",
     "SetDebconf",
     "SetHostname",
     "SetPassword",
     "SetSysctl",
     "ShowOnConsole",
+    "SpreadInterrupts",
+    "SteerPackets",
     "StopService",
     "SwapOn",
     "SwitchTunedProfile",

@@ -14,6 +14,7 @@ of a section stands at the top of its file:
     nvme             nvme.py               list
     rdma             rdma.py               list
     nics             network.py            list
+    queues           queues.py             list
     disks            block.py              list
     root_filesystem  root_filesystem.py
     os               operating_system.py
@@ -46,6 +47,7 @@ _SECTIONS = {
     "nvme": ("nvme", "gather", "KEYS", True),
     "rdma": ("rdma", "gather", "KEYS", True),
     "nics": ("network", "gather", "KEYS", True),
+    "queues": ("queues", "gather", "KEYS", True),
     "disks": ("block", "gather", "KEYS", True),
     "root_filesystem": ("root_filesystem", "gather", "KEYS", False),
     "os": ("operating_system", "gather", "KEYS", False),

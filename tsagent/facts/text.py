@@ -68,6 +68,7 @@ def _sections(data: "Dict[str, Any]") -> "List[Tuple[str, str, Rows]]":
         ("Disks", "disks", _disks(data.get("disks") or [])),
         ("Root file system", "root_filesystem", _root(data.get("root_filesystem") or {})),
         ("Network", "nics", _nics(data.get("nics") or [])),
+        ("Queues", "queues", _queues(data.get("queues") or [])),
         ("RDMA", "rdma", _rdma(data.get("rdma") or [])),
     ]
 
@@ -196,6 +197,20 @@ def _nics(records: "Any") -> "Rows":
             rows.append(("", "%s/%s" % (address["address"], address["prefix"])))
         for gateway in record["gateways"] or []:
             rows.append(("", "gateway %s" % gateway["address"]))
+    return rows
+
+
+def _queues(records: "Any") -> "Rows":
+    rows = []
+    for record in records:
+        notes = []
+        for kind, pair in (record["channels"] or {}).items():
+            notes.append("%d of %d %s" % (pair["current"], pair["maximum"], kind))
+        if not notes:
+            notes.append(record["channels_problem"] or "no channels")
+        notes.append("%d interrupts of queues" % len(record["interrupts"]))
+        notes += ["node %d" % record["numa_node"]] if record["numa_node"] is not None else []
+        rows.append((record["name"], ", ".join(notes)))
     return rows
 
 

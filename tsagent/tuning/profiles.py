@@ -94,6 +94,21 @@ def profile_keys(
     return keys
 
 
+def plugin_options(
+    read: "Callable[[str], Optional[bytes]]", exists: "Callable[[str], bool]", profile: str, plugin: str
+) -> "Dict[str, str]":
+    """The options a profile (or several, parted by blanks) gives one of tuned's plugins, with their files."""
+    options: "Dict[str, str]" = {}
+    for name in profile.split():
+        seen: "Set[str]" = set()
+        for path, sections in _chain(read, exists, name, seen, 0):
+            for section in sections.values():
+                if section.get("type") == plugin:
+                    for option in section:
+                        options.setdefault(option, path)
+    return options
+
+
 def _chain(
     read: "Callable[[str], Optional[bytes]]",
     exists: "Callable[[str], bool]",

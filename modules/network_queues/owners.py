@@ -1,7 +1,5 @@
 """Who looks after queues and interrupts on this machine already."""
 
-from tsagent.tuning.profiles import installed, plugin_options
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Optional
@@ -128,7 +126,12 @@ class Owners:
     def _find_tuned(self) -> None:
         context = self._context
         profile = context.text(_ACTIVE_PROFILE)
-        if not profile or not installed(context.exists):
+        if not profile:
+            return
+        # Reading profiles takes regular expressions, whose import costs more than all else here.
+        from tsagent.tuning.profiles import installed, plugin_options
+
+        if not installed(context.exists):
             return
         said = "tuned's profile %s sets %s"
         for option, path in plugin_options(context.read, context.exists, profile, "net").items():

@@ -51,6 +51,8 @@ def read_parameters(
         if value is None:
             continue
         name = _NAMES.get(plain)
+        if plain == "maxwait" and str(value) == "0":
+            continue  # nothing here would wait
         if name is None:
             _unknown(network, where, device, str(key), plain)
         elif name == "hw":

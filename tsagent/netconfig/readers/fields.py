@@ -150,6 +150,16 @@ def interval(
     return whole(network, path, value, what, low, high)
 
 
+def renderer(network: "Network", path: str, value: "Any") -> "Optional[str]":
+    """The name of a network service; which one it is shows later."""
+    if value is None:
+        return None
+    if isinstance(value, str) and re.match(r"[A-Za-z-]{1,30}\Z", value):
+        return value
+    network.error(path, "should be the name of a network service")
+    return None
+
+
 def mtu(network: "Network", path: str, value: "Any", version: int = 4) -> "Optional[int]":
     """An MTU in bytes."""
     return whole(network, path, value, "mtu", *(_MTU if version == 4 else _MTU6))

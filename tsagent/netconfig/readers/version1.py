@@ -39,8 +39,7 @@ _UNSUPPORTED = ("ipv4_conf", "ipv6_conf")  # settings of the kernel, for /proc/s
 
 def read(config: "Dict[str, Any]", network: "Network") -> None:
     """Read the whole document into `network`."""
-    if config.get("renderer") is not None:
-        network.renderer = str(config["renderer"])
+    network.renderer = fields.renderer(network, "/renderer", config.get("renderer"))
     fields.leftovers(network, "", config, ("version", "config", "renderer"), "network configuration")
     if config.get("config") == "disabled":
         return

@@ -76,13 +76,14 @@ _UNSUPPORTED_OF = {
 }  # fmt: skip
 # Names and patterns as udev knows them; a `!` in front would turn them round.
 _PATTERN = r"[A-Za-z0-9_.@*?\[][A-Za-z0-9_.@*?\[\]!-]{0,63}\Z"
+# What no word to refer to a device by needs.
+_ODD = r"[^A-Za-z0-9_.:@/+-]"
 _SPECIAL_MACS = ("permanent", "random", "stable", "stable-ssid", "preserve")
 
 
 def read(config: "Dict[str, Any]", network: "Network") -> None:
     """Read the whole document into `network`."""
-    if config.get("renderer") is not None:
-        network.renderer = str(config["renderer"])
+    network.renderer = fields.renderer(network, "/renderer", config.get("renderer"))
     links = Links(network)
     for section in _LEFT_OUT:
         for name in fields.mapping(network, "/" + section, config.get(section)):
@@ -112,7 +113,7 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
 def _device(
     network: "Network", path: str, name: str, entry: "Dict[str, Any]", kind: str, links: Links
 ) -> bool:
-    device = _named(network, path, name, entry, kind)
+    device = _named(network, path, name, entry, kind, links)
     if device is None:
         return False
     if kind == VLAN:
@@ -149,7 +150,7 @@ def _device(
 
 
 def _named(
-    network: "Network", path: str, name: str, entry: "Dict[str, Any]", kind: str
+    network: "Network", path: str, name: str, entry: "Dict[str, Any]", kind: str, links: Links
 ) -> "Optional[Device]":
     """A device with its names, and what it is found by."""
     match = fields.mapping(network, path + "/match", entry.get("match")) if kind == ETHERNET else {}
@@ -160,10 +161,8 @@ def _named(
         network.error(path, "%s; the device is left out" % error)
         return None
     if match:
-        if not name.isprintable() or len(name) > 100:
-            network.error(path, "should be called by a short, printable word; the device is left out")
-            return None
-        device.name = name
+        device.name = re.sub(_ODD, "-", name)[:64]
+        links.aliases[name] = device.name
         if not _match(network, path + "/match", match, device):
             return None
     if kind == ETHERNET and entry.get("set-name") is not None:

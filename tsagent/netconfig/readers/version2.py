@@ -162,7 +162,7 @@ def _named(
         return None
     if match:
         device.name = re.sub(_ODD, "-", name)[:64]
-        links.aliases[name] = device.name
+        links.aliases[name.strip()] = device.name
         if not _match(network, path + "/match", match, device):
             return None
     if kind == ETHERNET and entry.get("set-name") is not None:
@@ -231,7 +231,9 @@ def _activation(network: "Network", path: str, entry: "Dict[str, Any]", device: 
     device.optional = bool(fields.flag(network, path + "/optional", entry.get("optional")))
     device.critical = bool(fields.flag(network, path + "/critical", entry.get("critical")))
     device.ignore_carrier = fields.flag(network, path + "/ignore-carrier", entry.get("ignore-carrier"))
-    mode = fields.choice(network, path + "/activation-mode", entry.get("activation-mode"), ("manual", "off"))
+    value = entry.get("activation-mode")
+    value = "off" if value is False else value  # as YAML reads the word
+    mode = fields.choice(network, path + "/activation-mode", value, ("manual", "off"))
     if mode is not None:
         device.activation = MANUAL if mode == "manual" else OFF
 

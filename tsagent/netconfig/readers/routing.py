@@ -54,7 +54,7 @@ def bare(value: "Any") -> "Any":
 
 
 def _usual_mask(network: "Network", path: str, target: "Any") -> "Optional[int]":
-    """The prefix length of a route's network that has none: cloud-init's, where it can be a network's."""
+    """The prefix length of a route's network that has none: cloud-init's, but an IPv4 host is a host."""
     text = str(target).strip()
     try:
         address, version = parsed_address(text)
@@ -64,7 +64,7 @@ def _usual_mask(network: "Network", path: str, target: "Any") -> "Optional[int]"
 
     if address in ("0.0.0.0", "::"):  # noqa: S104  # a default route, not a socket's address
         return 0
-    if int(ipaddress.ip_address(address)) & ((1 << (8 if version == 4 else 64)) - 1):
+    if version == 4 and int(ipaddress.ip_address(address)) & 255:
         return None
     network.warning(
         path, "the network has no prefix length; it is taken as one of /%d" % fields.USUAL_PREFIX[version]

@@ -4,6 +4,7 @@ The order is cloud-init's: the kernel's command line, the image's configuration,
 """
 
 from tsagent.errors import AgentError
+from tsagent.netconfig.readers import format_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str,
     if settings.get("config") == DISABLED:
         return DISABLED, None, IMAGE
     config = settings["config"] if isinstance(settings.get("config"), dict) else settings
-    if settings.get("version") in (1, 2) or config.get("version") in (1, 2):
-        return "v%d" % (config.get("version") or settings["version"]), config, IMAGE
+    form = format_of(config) or format_of({"version": settings.get("version")})
+    if form in ("v1", "v2"):
+        return form, config, IMAGE
     if context.network is not None and not context.provisional:
         config = context.network.get("config")
         if isinstance(config, dict) and config.get("config") == DISABLED:

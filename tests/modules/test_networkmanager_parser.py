@@ -84,7 +84,7 @@ def rows(text):
 def parsed(text):
     """What NetworkManager's parser makes of a profile: it must take it, and without a word."""
     done = subprocess.run(
-        ["nmcli", "--offline", "connection", "modify", "connection.autoconnect-retries", "3"],
+        ["nmcli", "--offline", "connection", "modify", "connection.auth-retries", "3"],
         input=text.encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

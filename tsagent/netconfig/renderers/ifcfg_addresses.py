@@ -166,8 +166,10 @@ def dhcp(sheet: "Sheet") -> None:
 
 def _sets_default_route(sheet: "Sheet") -> "Optional[bool]":
     """What cloud-init says of a lease where there are default routes; nobody reads it on el7 or el8."""
-    own = any(route.default and route.version == 4 for route in sheet.device.routes)
-    others = any(route.default for device in sheet.network.devices for route in device.routes)
+    own = any(route.default and route.version == 4 and not route.table for route in sheet.device.routes)
+    others = any(
+        route.default and not route.table for device in sheet.network.devices for route in device.routes
+    )
     return True if own else False if others else None
 
 

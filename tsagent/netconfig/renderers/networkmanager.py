@@ -109,6 +109,10 @@ def _profile(network: "Network", device: "Device") -> str:
     connection.append("autoconnect-priority=%d" % _PRIORITY)
     if (device.match_name or device.match_drivers) and not device.mac:
         connection.append("multi-connect=%d" % _MULTIPLE)  # every card that matches, not the first alone
+    if device.optional and (device.dhcp4 or device.dhcp6):
+        # The daemon counts as started once nothing is being tried any more: four times 45 s without a server.
+        # After a try that failed it waits for some minutes, and goes on.
+        connection.append("autoconnect-retries=1")
     if device.activation != AUTO:
         connection.append("autoconnect=false")
         if device.activation == OFF:

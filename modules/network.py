@@ -5,10 +5,11 @@ primary card gets DHCP, unless somebody configured it already.
 """
 
 from tsagent import netconfig
-from tsagent.changes.files import RemoveFile, WriteFile
-from tsagent.changes.network_service import ReloadNetwork, cards_of
+from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
+from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
 from tsagent.netconfig import choice, renderers, source_routing, system
 from tsagent.netconfig.cards import race_result
+from tsagent.state import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,12 +24,21 @@ _RDMA_AGENT = (
     "/etc/systemd/system/rdma-agent.service",
     "/etc/init.d/rdma-agent",
 )
+# A network service runs, or has run: looked at before anything is asked of one. The last: a configuration
+# was put back, and must not be put in place without being tried.
+_SIGNS = ("/run/NetworkManager", "/run/systemd/netif", "/var/lock/subsys/network", paths.NETWORK_PUT_BACK)
 
 
 def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]":
     """Read the first source that says anything, render it for the service the system has."""
-    settings = context.settings.get("network") or {}
-    form, config, source = choice.configuration(context, settings)
+    left = context.read(paths.NETWORK_TRIAL)
+    if left is not None:
+        context.warn("the agent or the machine was stopped while a network configuration was being tried")
+        return [RestoreNetwork(left)]
+    settings = dict(context.settings.get("network") or {})
+    if context.asked.get("renderer"):
+        settings["renderer"] = context.asked["renderer"]
+    form, config, source = context.asked.get("config") or choice.configuration(context, settings)
     if form == choice.DISABLED:
         return context.nothing("network configuration is disabled by %s" % source)
     nics = context.facts.nics
@@ -66,40 +76,48 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     managed = renderer == "ifcfg" and system.managed_ifcfg(context)
     files = renderers.render(network, renderer, renderers.Options(managed))
     _report(context, network)
-    changes = _changes(context, files, source)
-    changes.extend(_reload(context, files, changes, renderer, nic))
-    return changes
+    return _changes(context, files, source, renderer, nic)
 
 
-def _reload(
-    context: "Context",
-    files: "List[renderers.File]",
-    changes: "List[Change]",
-    renderer: str,
-    nic: "Optional[Any]",
-) -> "Iterator[Change]":
-    """The service started with the files of an instance not known yet, and must hear of the others."""
-    current = {item.path: context.read(item.path) for item in files}
-    if not any(renderers.ours(content or b"") for content in current.values()):
-        return
-    differ = [item.path for item in files if current[item.path] != item.content.encode("utf-8")]
-    cards = cards_of(differ, [card["name"] for card in context.facts.nics])
-    if cards:
-        primary = nic["name"] if nic is not None else None
-        yield ReloadNetwork(
-            renderer, cards, primary, "their files are newer than the service's start", changes
+def _changes(
+    context: "Context", files: "List[renderers.File]", source: str, renderer: str, nic: "Optional[Any]"
+) -> "List[Change]":
+    """The files to write and to remove; where the service may run already, what tries them comes first."""
+    asked = context.asked
+    instance = str(context.instance.get("instance_id") or "")
+    force = bool(asked.get("force"))
+    changes: "List[Union[WriteNetworkFile, RemoveNetworkFile]]" = [
+        WriteNetworkFile(
+            item.path,
+            item.content,
+            item.mode,
+            getattr(item, "secret", False),
+            "from %s" % source,
+            instance,
+            force,
         )
-
-
-def _changes(context: "Context", files: "List[renderers.File]", source: str) -> "List[Change]":
-    written = {item.path for item in files}
-    changes: "List[Change]" = [
-        WriteFile(item.path, item.content, item.mode, "root", "root", reason="from %s" % source)
         for item in files
     ]
-    for path in _stale(context, written):
-        changes.append(RemoveFile(path, reason="written by an earlier run and no longer asked for"))
-    return changes
+    for path in _stale(context, {item.path for item in files}):
+        words = "written by an earlier run and no longer asked for"
+        changes.append(RemoveNetworkFile(path, words, instance, force))
+    settled = all(context.read(item.path) == item.content.encode("utf-8") for item in files)
+    if not asked and (
+        (settled and len(changes) == len(files)) or not any(context.exists(path) for path in _SIGNS)
+    ):
+        return list(changes)
+    trial = ApplyNetwork(
+        renderer,
+        changes,
+        nic["name"] if nic is not None else None,
+        context.service_url,
+        asked.get("timeout", LIMIT),
+        None if asked.get("config") else instance,
+        always=bool(asked),
+        rollback=asked.get("rollback", True),
+        reason="as asked" if asked else "files differ from those that the service started with",
+    )
+    return [trial] + list(changes)
 
 
 def _no_card(context: "Context") -> str:
@@ -152,7 +170,10 @@ def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional
 
 
 def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
-    """Files of the agent's own that this configuration does not ask for."""
+    """Files of the agent's own that this configuration does not ask for: by their mark, or on record."""
+    records = parse_records(context.read(paths.NETWORK_FILES))
+    instance = str(context.instance.get("instance_id") or "")
+    found = set(records) - written
     for directory, beginnings in (
         (system.PROFILES, ("tsagent-",)),
         (system.DEFAULTS, ("30-tsagent",)),
@@ -163,4 +184,11 @@ def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
             path = "%s/%s" % (directory, name)
             if name.startswith(beginnings) and path not in written:
                 if renderers.ours(context.read(path) or b""):
-                    yield path
+                    found.add(path)
+    for path in sorted(found):
+        content = context.read(path)
+        record = records.get(path)
+        if content is None:
+            continue
+        if renderers.ours(content) or (record and (record.knows(content) or record.instance == instance)):
+            yield path

@@ -6,7 +6,6 @@ ifcfg files have theirs in tests/ifcfg (`make ifcfg-test`).
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -149,53 +148,6 @@ def test_a_second_card_has_its_own_table(tmp_path, service):
     assert seen.route("default", "eth1", "101") == ["10.11.0.1"]
     rules = {(rule["src"], str(rule["table"])) for rule in seen.rules if rule["priority"] == 101}
     assert rules == {("10.11.0.5", "101"), ("10.11.0.6", "101")}
-    assert seen.route("default", "eth3") == ["10.77.0.1"]
-
-
-# As in a first boot: the service runs, and the agent has just written a further card's file. systemd is not
-# there to say that it runs, so a stand-in for systemctl says so.
-TAKE_UP = """
-mkdir -p /run/systemd/system {bin}
-printf '#!/bin/sh\\ncase $3 in {unit}) exit 0;; *) exit 1;; esac\\n' > {bin}/systemctl
-chmod 755 {bin}/systemctl
-cp -p {later}/* {directory}
-PYTHONPATH={checkout} PATH={bin}:$PATH {python} -c '
-import os
-from tsagent.changes.network_service import ReloadNetwork
-from tsagent.host import Host, Runner
-host = Host("/", runner=Runner(os.environ["PATH"]))
-change = ReloadNetwork("{service}", ["eth1"], "eth3")
-assert change.probe(host).state == "differs", change.probe(host)
-change.apply(host)'
-"""
-FOLDERS = {
-    "networkmanager": ("NetworkManager.service", "etc/NetworkManager/system-connections"),
-    "networkd": ("systemd-networkd.service", "etc/systemd/network"),
-}
-
-
-@pytest.mark.parametrize("service", [pytest.param(name, marks=real) for name in sorted(FOLDERS)])
-def test_a_running_service_takes_up_a_further_card(tmp_path, service):
-    unit, directory = FOLDERS[service]
-    write(tmp_path, "imds", SECOND_CARD, service)
-    later = tmp_path / "later"
-    later.mkdir()
-    (path,) = [path for path in (tmp_path / directory).iterdir() if "eth1" in path.name]
-    path.rename(later / path.name)
-    then = TAKE_UP.format(
-        bin=tmp_path / "bin",
-        unit=unit,
-        later=later,
-        directory="/" + directory,
-        checkout=os.getcwd(),
-        python=sys.executable,
-        service=service,
-    )
-    # NetworkManager makes a profile of its own for a card that has none; it must not be the one taken.
-    more = {"THEN": then, "THEN_EXPECTED": "10.11.0.5/24", "NM_MAIN": ""}
-    seen = run(service, tmp_path, ["10.77.0.5"], **more)
-    assert seen.addresses("eth1") == {"10.11.0.5/24", "10.11.0.6/24"}
-    assert seen.route("default", "eth1", "101") == ["10.11.0.1"]
     assert seen.route("default", "eth3") == ["10.77.0.1"]
 
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from tsagent.changes.interrupt_affinity import SpreadInterrupts
     from tsagent.changes.mounting import Mount, SwapOn
     from tsagent.changes.named_services import KeepService, StopService
-    from tsagent.changes.network_service import ReloadNetwork
+    from tsagent.changes.network_apply import ApplyNetwork, RestoreNetwork
+    from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
     from tsagent.changes.packages import InstallPackages, RefreshPackages, RestartIfRequired, UpgradePackages
     from tsagent.changes.packet_steering import SteerPackets
@@ -71,7 +72,8 @@ _ROOMS = {
     "interrupt_affinity": ("SpreadInterrupts",),
     "mounting": ("Mount", "SwapOn"),
     "named_services": ("KeepService", "StopService"),
-    "network_service": ("ReloadNetwork",),
+    "network_apply": ("ApplyNetwork", "RestoreNetwork"),
+    "network_files": ("RemoveNetworkFile", "WriteNetworkFile"),
     "package_choice": ("InstallByPip", "InstallOneOf"),
     "packages": ("InstallPackages", "RefreshPackages", "RestartIfRequired", "UpgradePackages"),
     "packet_steering": ("SteerPackets",),
@@ -96,6 +98,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "UNKNOWN",
     "AddToGroups",
     "AppendFile",
+    "ApplyNetwork",
     "AuthorizedKeys",
     "Change",
     "CreateGroup",
@@ -128,12 +131,13 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "Probe",
     "RaceCards",
     "RefreshPackages",
-    "ReloadNetwork",
     "ReloadSshServer",
     "RemoveFile",
+    "RemoveNetworkFile",
     "RemovePartitions",
     "RestartIfRequired",
     "RestartUnit",
+    "RestoreNetwork",
     "RunInRoot",
     "RunInstaller",
     "RunPartHandler",
@@ -161,6 +165,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "WriteDoasRules",
     "WriteAptConf",
     "WriteFile",
+    "WriteNetworkFile",
     "WriteSudoers",
 ]
 

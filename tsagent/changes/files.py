@@ -146,7 +146,7 @@ class WriteFile(_Content):
             current = host.root.read(self.path(host), _READ_LIMIT)
         except (OSError, KeyError):
             current = b""
-        return _diff(current, self.content, str(self.target))
+        return unified_diff(current, self.content, str(self.target))
 
     def apply(self, host: "Host") -> "Optional[str]":
         uid, gid = self.ids(host)
@@ -256,7 +256,7 @@ class EditFile(Owned):
             current = self._current(host, self.path(host))
         except (OSError, KeyError):
             return []
-        return _diff(current or b"", self.transform(current) or current or b"", str(self.target))
+        return unified_diff(current or b"", self.transform(current) or current or b"", str(self.target))
 
     def apply(self, host: "Host") -> "Optional[str]":
         path = self.path(host)
@@ -377,7 +377,7 @@ def _digest(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-def _diff(old: bytes, new: bytes, path: str) -> "List[str]":
+def unified_diff(old: bytes, new: bytes, path: str) -> "List[str]":
     """A unified diff for people; none for binary content."""
     if b"\0" in old or b"\0" in new:
         return ["binary content"]

@@ -194,6 +194,29 @@ def _add_network(commands: "Any") -> None:
     render.add_argument("--input", required=True, metavar="FILE", help="version 1 or 2, or network_data.json")
     render.add_argument("--renderer", required=True, choices=("networkmanager", "ifcfg", "networkd"))
     render.add_argument("--output", required=True, metavar="DIR")
+    apply = _command(
+        nested,
+        "apply",
+        "network_apply",
+        "try a network configuration here; put the former one back if it fails",
+    )
+    apply.add_argument(
+        "--input", metavar="FILE", help="version 1 or 2, or network_data.json; default: the instance's"
+    )
+    apply.add_argument("--renderer", choices=("networkmanager", "ifcfg", "networkd"))
+    apply.add_argument("--source", default="auto", metavar="S", help="as for run, where there is no --input")
+    apply.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=30.0,
+        metavar="S",
+        help="seconds until the machine must reach what it reached before (default: 30)",
+    )
+    apply.add_argument("--no-rollback", action="store_true", help="leave it in place whatever it loses")
+    apply.add_argument(
+        "--force", action="store_true", help="write files that somebody edited or removed, too"
+    )
+    _format(apply)
 
 
 def _add_query(commands: "Any") -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tsagent.facts import Facts
     from tsagent.host.last_act import LastAct
     from tsagent.host.outputs import Outputs
+    from tsagent.host.reach import Reach
     from tsagent.web import Web
 
 __all__ = ["Clock", "CommandFailed", "CommandResult", "Host", "Interrupted", "Runner", "Tree"]
@@ -57,6 +58,13 @@ class Host:
         from tsagent.web import Web
 
         return Web(self.root, self.clock, self.proxy, self._deadline)
+
+    @property
+    def reach(self) -> "Reach":
+        """What of the network this machine can reach."""
+        from tsagent.host.reach import Reach
+
+        return Reach(self.hardware, self.clock)
 
     def limited(self, seconds: float) -> "Host":
         """The same host, whose tools must end within `seconds` from now; 0 is no limit."""

@@ -71,6 +71,15 @@ def parse(data: bytes, name: str) -> "Tuple[str, Any]":
     return form, document
 
 
+def check(data: bytes, name: str) -> "Tuple[str, Any, List[Problem]]":
+    """As `parse`, and what is wrong with the configuration, each problem with its line and column."""
+    form, document = parse(data, name)
+    network = read(form, document, name)
+    resolve(network, [])
+    _place_problems(network.problems, data, name)
+    return form, document, network.problems
+
+
 def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
     """Give each problem the line and column of what it is about, and put them in that order."""
     if not problems:

@@ -45,7 +45,8 @@ class Context:
     public metadata. `sensitive`: the metadata that is never shown (a password). `network`: the network
     configuration the source carries, or None. `scripts`: the user's scripts. `live`: the root is the
     running system. `provisional`: it is not known yet which instance this is. `commands` and `disk`: as in
-    Host.
+    Host. `service_url`: the metadata service of this machine, for the module that makes the network; None
+    where there is none. `asked`: what a command of the agent's own asks of this one module.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class Context:
         provisional: bool = False,
         commands: str = "live",
         disk: "Optional[str]" = None,
+        service_url: "Optional[str]" = None,
+        asked: "Optional[Dict[str, Any]]" = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -73,6 +76,8 @@ class Context:
         self.provisional = provisional
         self.commands = commands
         self.disk = disk
+        self.service_url = service_url
+        self.asked = asked or {}
         self.live = root.live
         self.reads: "List[str]" = []
         self.warnings: "List[str]" = []

@@ -2,13 +2,16 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional, Tuple
+    from typing import Any, Dict, Optional, Tuple
 
 STAGES = ("local", "network", "final")
 
 
 class Options:
-    """The options of `run`, `plan` and `explain`; see docs/command-line.md."""
+    """The options of `run`, `plan` and `explain`; see docs/command-line.md.
+
+    `asked` is what a command of its own asks of one module: by the module's name, what its context shows.
+    """
 
     def __init__(
         self,
@@ -19,6 +22,7 @@ class Options:
         user_data: "Optional[str]" = None,
         workers: int = 4,
         debug: bool = False,
+        asked: "Optional[Dict[str, Dict[str, Any]]]" = None,
     ) -> None:
         self.stage = stage
         self.only = only
@@ -27,6 +31,7 @@ class Options:
         self.user_data = user_data
         self.workers = workers
         self.debug = debug
+        self.asked = asked or {}
 
     def stages(self) -> "Tuple[str, ...]":
         """The stages asked for, in their order."""

@@ -219,6 +219,8 @@ class Session:
 
     def judge(self, info: "ModuleInfo") -> Verdict:
         """Whether a module is due now."""
+        if info.name == "network" and self.host.root.exists(paths.NETWORK_TRIAL):
+            return Verdict(True)  # it was cut off while it tried a configuration: the former one comes back
         config: "Dict[str, Any]" = {}
         scripts: "Set[str]" = set()
         if self.incomplete and not info.provisional and info.name not in self.off:
@@ -274,7 +276,18 @@ class Session:
             provisional=self.provisional,
             commands=self.host.commands,
             disk=self.host.disk,
+            service_url=self._service_url() if "network" in info.provides else None,
+            asked=self.options.asked.get(info.name),
         )
+
+    def _service_url(self) -> "Optional[str]":
+        """The metadata service that this machine should reach, whatever source told which instance it is."""
+        from tsagent.sources.select import service_of
+
+        identity = self.recognition.identity
+        if identity is not None and identity.source == "imds" and identity.origin:
+            return identity.origin
+        return self.recognition.url or service_of(self.facts.dmi)
 
     def warnings(self) -> "List[str]":
         """What is wrong with the configuration, the modules and the settings."""

@@ -182,6 +182,11 @@ def wants_imds(choice: Choice, dmi: "Any") -> "Optional[str]":
     return None
 
 
+def service_of(dmi: "Any") -> "Optional[str]":
+    """The URL of the metadata service that a machine has by its firmware; None elsewhere."""
+    return _default_url() if on_tencent_cloud(dmi) else None
+
+
 def no_source(choice: Choice) -> AgentError:
     """The error of an instance that nobody speaks for."""
     if choice.kind == AUTO:

@@ -14,6 +14,13 @@ INSTANCE_LINK = STATE + "/instance"
 BOOT_JOURNAL = STATE + "/boot.jsonl"  # modules that run at every boot
 ONCE_JOURNAL = STATE + "/once.jsonl"  # modules that run once ever
 
+NETWORK = STATE + "/network"
+NETWORK_FILES = NETWORK + "/files.json"  # what was written to each file of the network's configuration
+NETWORK_TRIAL = NETWORK + "/trial.json"  # the former files, while new ones are being tried
+NETWORK_PUT_BACK = NETWORK + "/put-back.json"  # configurations that were tried and taken back
+NETWORK_SAVED = NETWORK + "/saved"  # files that others had changed, before they were written anew
+NETWORK_JOURNAL = NETWORK + "/journal.jsonl"  # of the last `tsagent network apply`
+
 RUN = "/run/tsagent"
 LOCK = RUN + "/lock"
 STATUS = RUN + "/status.json"

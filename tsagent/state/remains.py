@@ -8,7 +8,7 @@ import re
 
 from tsagent.errors import AgentError
 from tsagent.netconfig.renderers import ours
-from tsagent.netconfig.system import PROFILES, SCRIPTS, UNITS
+from tsagent.netconfig.system import DEFAULTS, PROFILES, SCRIPTS, UNITS
 from tsagent.state import paths
 
 TYPE_CHECKING = False
@@ -125,7 +125,7 @@ def _host_keys(tree: "Tree") -> "Iterator[str]":
 
 def _network_files(tree: "Tree") -> "Iterator[str]":
     """The network configuration that the agent wrote: it names cards by their addresses."""
-    for directory, beginning in ((PROFILES, "tsagent-"), (UNITS, "10-tsagent-")):
+    for directory, beginning in ((PROFILES, "tsagent-"), (DEFAULTS, "30-tsagent"), (UNITS, "10-tsagent-")):
         for name in tree.listdir(directory):
             if name.startswith(beginning):
                 yield "%s/%s" % (directory, name)

@@ -1,0 +1,213 @@
+"""A machine in a network namespace, with one real network service, a gateway and a metadata service.
+
+    unshare ... network_machine.py SERVICE SCENARIO
+
+Run by the tests inside new network, mount and process namespaces. /etc and /var are this machine's with what
+is written laid over them, so that the agent is the whole command on `/`. The card eth1 leads to another
+network namespace: there are the gateway 10.77.0.1 and, behind it, a web server at 169.254.0.23. (eth2 leads
+there, too, and has no address there.) What the scenario returns is printed as JSON.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+URL = "http://169.254.0.23"
+MACS = {"eth1": "52:54:00:aa:00:01", "eth2": "52:54:00:aa:00:02"}
+FOLDERS = {"networkmanager": "/etc/NetworkManager/system-connections", "networkd": "/etc/systemd/network"}
+STATE = "/var/lib/tsagent/network"
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *words):
+        pass
+http.server.HTTPServer(("169.254.0.23", 80), Handler).serve_forever()
+"""
+GOOD = ["10.77.0.5/24", "10.77.0.1"]
+
+
+def call(*words, **options):
+    """A program's output; it must succeed."""
+    return subprocess.run(
+        words, check=True, stdout=subprocess.PIPE, universal_newlines=True, **options
+    ).stdout
+
+
+def until(look, words, limit=15.0):
+    """Wait until `look()` is true; an error after `limit` seconds."""
+    deadline = time.monotonic() + limit
+    while not look():
+        if time.monotonic() > deadline:
+            raise SystemExit("not so after %g s: %s\n%s" % (limit, words, call("ip", "addr")))
+        time.sleep(0.05)
+
+
+def answers(command):
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+class Machine:
+    def __init__(self, service, main):
+        self.service = service
+        self.main = main  # of NetworkManager's configuration
+        self.folder = FOLDERS[service]
+        self._mounts()
+        self._neighbour()
+        self.write_input("good", *GOOD)
+        done = self.agent("render", "--input", "/run/good.yaml", "--renderer", service, "--output", "/")
+        assert done.returncode == 0, done.stderr
+        self._service()
+        until(self.reaches, "the metadata service answers")
+
+    def _mounts(self):
+        call("mount", "--make-rprivate", "/")
+        call("mount", "-t", "tmpfs", "-o", "mode=0755", "none", "/run")
+        # Read-only /sys: NetworkManager then does not wait for udev, which does not run here.
+        call("mount", "-t", "sysfs", "-o", "ro", "sys", "/sys")
+        for top in ("etc", "var"):
+            for name in ("upper", "work"):
+                os.makedirs("/run/over/%s/%s" % (top, name))
+            options = "lowerdir=/{0},upperdir=/run/over/{0}/upper,workdir=/run/over/{0}/work".format(top)
+            call("mount", "-t", "overlay", "-o", options, "overlay", "/" + top)
+        for folder in FOLDERS.values():
+            os.makedirs(folder, exist_ok=True)
+            for name in os.listdir(folder):
+                os.unlink(os.path.join(folder, name))
+        call("mount", "-t", "tmpfs", "none", "/var/lib/NetworkManager")
+        os.makedirs("/run/dbus")
+
+    def _neighbour(self):
+        """The other namespace, kept by a process, with the web server in it."""
+        self.server = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
+        own = os.readlink("/proc/self/ns/net")
+        until(lambda: os.readlink("/proc/%d/ns/net" % self.server.pid) != own, "a second namespace")
+        call("ip", "link", "set", "lo", "up")
+        for name, mac in MACS.items():
+            peer = "peer" + name[3:]
+            call("ip", "link", "add", name, "address", mac, "type", "veth", "peer", "name", peer)
+            call("ip", "link", "set", peer, "netns", str(self.server.pid))
+            self.there("ip", "link", "set", peer, "up")
+        self.there("ip", "link", "set", "lo", "up")
+        self.there("ip", "addr", "add", "10.77.0.1/24", "dev", "peer1")
+        self.there("ip", "addr", "add", "169.254.0.23/32", "dev", "lo")
+        inside = ["nsenter", "--net", "--target", str(self.server.pid), sys.executable, "-c", SERVER]
+        self.web = subprocess.Popen(inside)
+
+    def there(self, *words):
+        """A command in the other namespace."""
+        return call("nsenter", "--net", "--target", str(self.server.pid), *words)
+
+    def _service(self):
+        call("dbus-daemon", "--system", "--fork")
+        if self.service == "networkmanager":
+            with open("/run/nm.conf", "w") as file:
+                file.write("[main]\nplugins=keyfile\ndns=none\n%s\n" % self.main)
+            words = ["NetworkManager", "--no-daemon", "--config", "/run/nm.conf", "--config-dir", "/run/none"]
+            self.daemon = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        else:
+            words = ["install", "-d", "-o", "systemd-network", "-g", "systemd-network"]
+            call(*words, "/run/systemd/netif", "/run/systemd/netif/links", "/run/systemd/netif/leases")
+            self.daemon = subprocess.Popen(
+                ["/lib/systemd/systemd-networkd"],
+                env={"SYSTEMD_LOG_TARGET": "null"},
+                stderr=subprocess.DEVNULL,
+            )
+
+    # -- what a scenario does ------------------------------------------------------------------------
+
+    def environment(self):
+        return dict(os.environ, PYTHONPATH=CHECKOUT, PYTHONDONTWRITEBYTECODE="1")
+
+    def agent(self, *words, wait=True):
+        """`tsagent network WORDS`, to its end, or started only."""
+        command = [sys.executable, "-m", "tsagent", "network"] + list(words)
+        options = {"env": self.environment(), "stdin": subprocess.DEVNULL, "cwd": "/"}
+        options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+        return (
+            subprocess.run(command, timeout=90, **options) if wait else subprocess.Popen(command, **options)
+        )
+
+    def words(self, name, *more):
+        """The words that apply a configuration that `write_input` wrote; the last of an option counts."""
+        words = ["apply", "--input", "/run/%s.yaml" % name, "--renderer", self.service]
+        return words + ["--source", "imds:" + URL, "--timeout", "1.5"] + list(more)
+
+    def apply(self, name, *more, wait=True):
+        return self.agent(*self.words(name, *more), wait=wait)
+
+    def write_input(self, name, address, gateway, **more):
+        """A configuration of eth1 (and what `more` holds beside) as NAME for `apply`."""
+        card = {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": gateway}]}
+        config = {"version": 2, "ethernets": {"eth1": card}}
+        for key, value in more.items():
+            config.setdefault(key, {}).update(value)
+        with open("/run/%s.yaml" % name, "w") as file:
+            json.dump(config, file)
+
+    def reaches(self):
+        """Whether the metadata service answers."""
+        code = "import urllib.request as r; r.urlopen('%s/', timeout=1)" % URL
+        return answers([sys.executable, "-I", "-c", code])
+
+    def files(self):
+        """Every file of the service's directory: content and mode."""
+        found = {}
+        for name in sorted(os.listdir(self.folder)):
+            path = os.path.join(self.folder, name)
+            with open(path, "rb") as file:
+                found[path] = [file.read().decode("utf-8"), os.stat(path).st_mode]
+        return found
+
+    def connected_since(self, card):
+        """NetworkManager's number of the connection that a card has had since it came up."""
+        if self.service == "networkd":
+            return None
+        return call("nmcli", "-g", "GENERAL.CON-PATH", "device", "show", card)
+
+    def state(self):
+        """Files, and the addresses and routes of IPv4, which are compared as they are."""
+        addresses = {
+            link["ifname"]: sorted(
+                "%(local)s/%(prefixlen)d" % item for item in link["addr_info"] if item["family"] == "inet"
+            )
+            for link in json.loads(call("ip", "-j", "addr"))
+        }
+        routes = [
+            [route.get(key) for key in ("dst", "gateway", "dev", "metric", "prefsrc")]
+            for route in json.loads(call("ip", "-j", "-4", "route", "show", "table", "all"))
+        ]
+        return {"files": self.files(), "addresses": addresses, "routes": sorted(routes, key=str)}
+
+    def server_off(self):
+        """The metadata service goes; the gateway stays."""
+        self.web.kill()
+        self.web.wait()
+
+    def end(self):
+        self.daemon.send_signal(signal.SIGTERM)
+        self.web.kill()
+        self.server.kill()
+
+
+def main():
+    sys.path.insert(0, os.path.join(CHECKOUT, "tests", "modules"))
+    scenarios = __import__("network_scenarios")
+    scenario = getattr(scenarios, sys.argv[2])
+    machine = Machine(sys.argv[1], getattr(scenario, "main", "no-auto-default=*"))
+    try:
+        answer = scenario(machine)
+    finally:
+        machine.end()
+    sys.stdout.write("REPORT %s\n" % json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""`tsagent network apply` on a real NetworkManager and a real systemd-networkd, in a network namespace.
+
+The machine and its neighbours are in network_machine.py, what happens to it in network_scenarios.py.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SERVICES = ("networkmanager", "networkd")
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
+    pytest.mark.parametrize("service", SERVICES),
+]
+LOST = "it lost the metadata service (http://169.254.0.23) for 1.5 s. The former one is in place again"
+
+
+def run(service, scenario):
+    """What the scenario returns."""
+    words = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    words += [sys.executable, "-B", os.path.join(HERE, "network_machine.py"), service, scenario]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    output = done.stdout.decode()
+    assert "REPORT " in output, output + done.stderr.decode()
+    return json.loads(output.split("REPORT ", 1)[1])
+
+
+def addresses(state):
+    return state["addresses"]["eth1"]
+
+
+def test_what_loses_the_metadata_service_is_put_back(service):
+    seen = run(service, "wrong")
+    for name in ("gateway", "address"):
+        status, printed, error = seen[name]
+        assert (status, printed) == (1, ""), seen[name]
+        assert LOST in error and "(network-put-back)" in error
+        assert seen["after " + name] == seen["before"]
+    assert seen["reaches"] and not seen["trial"]
+
+
+def test_without_a_metadata_service_the_gateway_counts(service):
+    seen = run(service, "gateway_alone")
+    assert seen["lost"][0] == 1 and "it lost the gateway for" in seen["lost"][2]
+    assert seen["after"] == seen["before"]
+    assert seen["kept"][0] == 0, seen["kept"]
+    assert addresses(seen["now"]) == ["10.77.0.6/24"]
+
+
+def test_a_running_service_takes_up_a_further_card(service):
+    seen = run(service, "further_card")
+    assert seen["done"][0] == 0, seen["done"]
+    state = seen["state"]
+    assert addresses(state) == ["10.77.0.5/24"] and state["addresses"]["eth2"] == [
+        "10.11.0.5/24",
+        "10.11.0.6/24",
+    ]
+    assert "from 10.11.0.5 lookup 102" in seen["rules"]
+    assert ["default", "10.11.0.1", "eth2"] in [route[:3] for route in state["routes"]]
+    assert ["default", "10.77.0.1", "eth1"] in [route[:3] for route in state["routes"]]
+    assert seen["same"], "the primary card's connection was taken down"
+
+
+def test_what_is_right_stays_and_so_does_an_edit(service):
+    seen = run(service, "right")
+    assert seen["applied"][0] == 0 and seen["applied"][1].startswith("applied: "), seen["applied"]
+    assert addresses(seen["state"]) == ["10.77.0.6/24"]
+    status, printed, warned = seen["edited"]
+    assert (status, printed[:9]) == (0, "nothing: ") and "it was edited" in warned
+    assert seen["kept"] == [True, ["10.77.0.6/24"]]
+    assert seen["forced"][0] == 0 and "saved as" in seen["forced"][1]
+    assert addresses(seen["after"]) == ["10.77.0.7/24"]
+    assert seen["saved"]
+    assert seen["removed"][0] == 0 and "it was removed" in seen["removed"][2]
+    assert seen["stays away"]
+
+
+def test_a_trial_that_is_cut_off_is_undone(service):
+    seen = run(service, "cut_off")
+    status, error = seen["ended"]
+    assert status == 1 and "(interrupted)" in error
+    assert seen["hung up"] == 1
+    assert seen["left"]
+    status, printed = seen["resumed"]
+    assert status == 2 and "was being tried" in printed, printed
+    assert "warning: the agent or the machine was stopped" in seen["status"]
+    for moment in ("end", "hang-up", "resume"):
+        assert seen["after " + moment] == seen["before"], moment
+    assert seen["reaches"]

@@ -46,12 +46,15 @@ class Problem:
         self.also: "List[str]" = []
 
     def __str__(self) -> str:
+        path = self.path or "/"
+        if not path.isprintable():  # a key may hold anything; a problem is one line
+            path = "".join(char if char.isprintable() else "?" for char in path)
         return "%s:%d:%d: %s: %s: %s" % (
             self.name,
             self.line,
             self.column,
             self.severity,
-            self.path or "/",
+            path,
             self.message,
         )
 

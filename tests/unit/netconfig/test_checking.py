@@ -98,6 +98,15 @@ def test_render_prints_them_in_order(tmp_path, monkeypatch):
     assert [line.split(" ")[0] for line in lines] == ["4:5:", "5:10:"]
 
 
+def test_a_problem_is_one_line_whatever_the_key(tmp_path, schemas):
+    path = tmp_path / "x.yaml"
+    path.write_text('#cloud-config\nnetwork:\n  version: 2\n  bridges:\n    "x\\ny": 5\n')
+    printed, _ = validate_files([str(path)], schemas)
+    lines = printed.splitlines()
+    assert lines
+    assert all(line.startswith(str(path)) and line.isprintable() for line in lines), lines
+
+
 def test_what_a_renderer_cannot_express_has_its_place_too(tmp_path):
     data = b"network:\n  version: 2\n  ethernets: {eth0: {}}\n  vrfs:\n    red: {table: 10}\n"
     problems = netconfig.render(data, "x.yaml", "ifcfg", str(tmp_path)).problems

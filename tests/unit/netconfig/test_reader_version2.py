@@ -6,6 +6,7 @@ from tsagent import netconfig
 from tsagent.netconfig.readers import format_of
 
 MAC = "52:54:00:12:34:56"
+E0 = "/ethernets/eth0"
 
 
 def read(**sections):
@@ -208,6 +209,12 @@ def test_a_word_with_a_match_may_be_anything_and_is_made_fit_for_files():
     assert (network.devices[0].set_name, network.devices[1].members) == ("lan0", ["my--card--"])
 
 
+def test_a_match_of_which_a_part_is_wrong_matches_nothing():
+    network = card(match={"macaddress": MAC, "driver": "a;b"}, dhcp4=True)
+    assert network.devices == []
+    assert [item.path for item in network.problems] == [E0 + "/match/driver", E0 + "/match"]
+
+
 def test_every_kind_of_device():
     network = read(
         ethernets={
@@ -296,9 +303,6 @@ def test_every_kind_of_device():
     assert (red.vrf_table, red.members, red.routes[0].table, red.rules[0].table) == (10, ["v5"], 10, 10)
     assert [device.path for device in network.devices[-2:]] == ["/vrfs/red", "/dummy-devices/dm0"]
     assert network.find("lo").path == "/ethernets/lo"
-
-
-E0 = "/ethernets/eth0"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# The network scripts of a distribution that has them: `make ifcfg-test SCRIPTS=/etc/sysconfig/network-scripts`
+# A tree into which a distribution's network scripts are unpacked: `make ifcfg-test SCRIPTS=DIR`
 SCRIPTS ?=
 # More words for the command of a target: make test ARGS="-k journal -x"
 ARGS ?=
@@ -71,7 +71,7 @@ recipe-test:  ## run the recipes for image builders (root): ARGS="-k packer" for
 	@$(BOOTSTRAP) recipes
 	@$(RUN) -m pytest tests/recipes $(ARGS)
 
-ifcfg-test:  ## the real readers of ifcfg files: NetworkManager's plugin, built once (root); SCRIPTS=DIR for el7's scripts
+ifcfg-test:  ## the real readers of ifcfg files: NetworkManager's plugin, built once (root); SCRIPTS=DIR: the network scripts
 	@$(BOOTSTRAP) ifcfg
 	@TSAGENT_NETWORK_SCRIPTS="$(SCRIPTS)" $(RUN) -m pytest tests/ifcfg $(ARGS)
 

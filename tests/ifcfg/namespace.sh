@@ -1,6 +1,6 @@
 # A network namespace with three cards, eth1 to eth3, and a reader of ifcfg files.
-# usage: unshare --net --mount --pid --fork --kill-child --mount-proc sh namespace.sh READER TREE EXPECTED...
-# READER is `plugin` (NM_DAEMON, NM_POLICY: see plugin.py) or `scripts` (NETWORK_SCRIPTS: where they lie).
+# usage: unshare --net --uts --mount --pid --fork --kill-child --mount-proc sh namespace.sh READER TREE EXPECTED...
+# READER is `plugin` (NM_DAEMON, NM_POLICY: see plugin.py) or `scripts` (NETWORK_SCRIPTS: a tree that has them).
 # Waits until each EXPECTED address is there; then runs THEN, where it is set. Prints links, addresses, routes and
 # rules as JSON, a document a line, and on stderr what the reader had to say.
 set -e
@@ -15,11 +15,21 @@ mode=ro
 mount -t sysfs -o $mode sys /sys
 mkdir -p /run/dbus /run/etc/upper/sysconfig /run/etc/work
 cp -r "$tree/etc/sysconfig/." /run/etc/upper/sysconfig
+lower=/etc
 if [ "$reader" = plugin ]; then
     mkdir -p /run/etc/upper/dbus-1/system.d
     cp "$NM_POLICY" /run/etc/upper/dbus-1/system.d
+else
+    lower=$NETWORK_SCRIPTS/etc:/etc
+    # Two probes for an address in use, half a second apart; nobody answers here.
+    printf 'NETWORKING=yes\nARPING_WAIT=1\n' >/run/etc/upper/sysconfig/network
+    : >/run/etc/upper/resolv.conf
+    mount -t overlay -o lowerdir="$NETWORK_SCRIPTS/usr:/usr" none /usr
+    mkdir -p /run/lib/upper/dhclient /run/lib/work
+    mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work none /var/lib
+    hostname localhost
 fi
-mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+mount -t overlay -o lowerdir="$lower",upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
 ip link set lo up
 for number in 1 2 3; do
     ip link add eth$number address 52:54:00:aa:00:0$number type veth peer name peer$number
@@ -56,7 +66,14 @@ if [ "$reader" = plugin ]; then
     "$NM_DAEMON" --no-daemon --log-level=INFO --config /run/nm.conf --config-dir /run/none \
         --intern-config /run/intern.conf --system-config-dir /run/none >/run/reader.log 2>&1 &
 else
-    sh -ec "$SCRIPTS_RUN" >/run/reader.log 2>&1 || { cat /run/reader.log >&2; exit 1; }
+    # In the order of the scripts' own service: cards and bonds, VLANs, bridges.
+    cd /etc/sysconfig/network-scripts
+    plain=$(grep -LE '^(VLAN=yes|TYPE=Bridge|SLAVE=yes)$' ifcfg-* | grep -v :)
+    vlans=$(grep -lx VLAN=yes ifcfg-* || true)
+    bridges=$(grep -lx TYPE=Bridge ifcfg-* || true)
+    for file in $plain $vlans $bridges; do
+        ./ifup "$file" boot >>/run/reader.log 2>&1 || echo "$file failed" >>/run/reader.log
+    done
 fi
 for address in "$@"; do
     wait_for "$address"

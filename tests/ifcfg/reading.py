@@ -10,7 +10,7 @@ from tsagent.netconfig import model, renderers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MACS = {"eth%d" % number: "52:54:00:aa:00:0%d" % number for number in (1, 2, 3)}
-ARGV = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+ARGV = ["unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def card(name, **settings):

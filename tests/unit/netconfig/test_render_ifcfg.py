@@ -336,6 +336,7 @@ def test_an_address_beside_a_lease_and_a_label_are_aliases():
         "IPADDR": "10.0.0.3",
         "NETMASK": "255.255.255.0",
         "NO_ALIASROUTING": "yes",
+        "IPV6INIT": "no",
     }
     files, _ = rendered(beside, managed=True)  # the plugin does both
     assert sorted(files) == ["ifcfg-eth0"]

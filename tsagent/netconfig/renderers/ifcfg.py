@@ -73,8 +73,9 @@ def _aliases(sheet: "Sheet", wanted: "List[Address]") -> "List[File]":
         alias.put("ONPARENT", True)
         alias.put("IPADDR", address.ip)
         alias.put("NETMASK", mask_of(address.prefix))
-        # The routes are those of the interface, set when it is.
+        # Routes and IPv6 are the interface's; the scripts would set both anew, by what stands here.
         alias.put("NO_ALIASROUTING", True)
+        alias.put("IPV6INIT", False)
         files.append(_file("ifcfg-" + label, alias.text()))
     return files
 

@@ -85,9 +85,9 @@ def _left_to_the_daemon(network: "Network", device: "Device", version: int) -> b
         device.ipv6_token,
         device.mtu6,
     )
-    return all(item is None for item in said) and not any(
-        item.version == 6 for item in device.routes + device.rules
-    )
+    about_it = any(item.version == 6 for item in device.routes + device.rules)
+    servers = any(":" in item for item in device.nameservers)
+    return all(item is None for item in said) and not about_it and not servers
 
 
 def _dynamic(device: "Device", version: int) -> bool:
@@ -189,11 +189,11 @@ def _dhcp(network: "Network", device: "Device", version: int) -> "List[str]":
     if use_dns == {True, False}:
         network.left_out(device, "name servers from one of router and DHCPv6 alone", SERVICE)
     if False in use_dns:
-        rows.append("ignore-auto-dns=true")
-    else:
-        for wish in sorted({str(item.use_domains) for item in sources} & {"no", "route"}):
-            network.left_out(device, "use-domains: %s" % wish, SERVICE)
-    if version == 6 and device.ra_options.table is not None:
+        rows.append("ignore-auto-dns=true")  # and the domains with them
+    unheard = {"route"} if False in use_dns else {"no", "route"}
+    for wish in sorted({str(item.use_domains) for item in sources} & unheard):
+        network.left_out(device, "use-domains: %s" % wish, SERVICE)
+    if version == 6 and device.accept_ra is not False and device.ra_options.table is not None:
         rows.append("route-table=%d" % device.ra_options.table)
     if not asks:
         return rows

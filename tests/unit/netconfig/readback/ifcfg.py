@@ -176,6 +176,8 @@ def _routes(facts, take, label, files):
     gateway, gateway6 = take("GATEWAY"), take("IPV6_DEFAULTGW")
     # Beside a gateway it is meant for the gateway.
     facts["ipv4.metric"] = metric4 if facts["ipv4"] == "dhcp" and not gateway else None
+    facts["metrics"] = {4: metric4, 6: metric6}
+    facts["ipv6.metric"] = metric6 if not gateway6 else None
     facts["ipv4.use_gateway"] = default
     if gateway:
         via = values.address(gateway)

@@ -44,7 +44,24 @@ def read(files):
     devices = {label: _device(sections, ids) for label, sections in profiles.items()}
     for label, facts in links.items():
         devices.setdefault(label, {}).update(facts)
+    _daemon(devices, files)
     return devices
+
+
+def _daemon(devices, files):
+    """What the daemon's own configuration says of devices: NetworkManager.conf(5), [device]."""
+    for path in files:
+        if not path.startswith("/etc/NetworkManager/conf.d/"):
+            continue
+        for section, keys in parse(files[path]).items():
+            if not section.startswith("device") or "ignore-carrier" not in keys:
+                continue
+            how, _, which = keys["match-device"].partition(":")
+            for label, facts in devices.items():
+                known = {"mac": facts.get("mac"), "interface-name": label}
+                named = values.mac(which) if how == "mac" else which.lstrip("=")
+                if known[how] == named or (how == "interface-name" and facts.get("name") == named):
+                    facts["ignore_carrier"] = values.switch(keys["ignore-carrier"])
 
 
 def read_links(files):
@@ -151,7 +168,7 @@ def _family(facts, family, take, sections):
     metric = None if metric == "-1" else metric
     table = take(family, "route-table")
     table = None if table in ("0", None) else table
-    if method == "auto":
+    if method in ("auto", "dhcp"):
         facts[family + ".metric"] = metric
         facts[family + ".table"] = table
     gateway = take(family, "gateway")
@@ -190,10 +207,11 @@ def _family(facts, family, take, sections):
         privacy = take(family, "ip6-privacy", "-1")
         facts["privacy"] = _PRIVACY.get(privacy, privacy)
         # A profile that says nothing gets what NetworkManager.conf says, and that says nothing of it: EUI-64.
-        made = take(family, "addr-gen-mode", "eui64")
-        facts["addr_gen"] = (
-            {"0": "eui64", "1": "stable-privacy"}.get(made, made) if method == "auto" else None
-        )
+        facts["addr_gen_said"] = take(family, "addr-gen-mode")
+        made = facts["addr_gen_said"] or "eui64"
+        facts["addr_gen"] = {"0": "eui64", "1": "stable-privacy"}.get(made, made)
+        if method != "auto" and not facts["addr_gen_said"]:
+            facts["addr_gen"] = None
     facts[family + ".use_dns"] = not values.switch(take(family, "ignore-auto-dns", "false"))
     facts[family + ".use_routes"] = not values.switch(take(family, "ignore-auto-routes", "false"))
     facts[family + ".use_gateway"] = not values.switch(take(family, "never-default", "false"))

@@ -1,13 +1,15 @@
 """What is wrong with a network configuration, for who writes it: nothing is rendered."""
 
 from tsagent.netconfig.readers import format_of, read
+from tsagent.userdata.problem import ERROR, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple
 
     from tsagent.userdata.marks import Marks
-    from tsagent.userdata.problem import Problem
+
+NO_VERSION = "should have version: 1 or version: 2; without it nothing in it has an effect"
 
 
 def configuration_in(value: "Any") -> "Optional[Tuple[str, Any]]":
@@ -32,9 +34,12 @@ def problems_in(value: "Any", marks: "Marks") -> "List[Problem]":
         return []
     pointer, config = place
     form = format_of(config)
-    if not form:
+    if form:
+        problems = read(form, config).problems
+    elif says_nothing(config):
         return []
-    problems = read(form, config).problems
+    else:
+        problems = [Problem(ERROR, "", NO_VERSION, rule="network")]
     for problem in problems:
         problem.path = pointer + problem.path
         of_key = problem.rule == "unknown-key"
@@ -46,4 +51,11 @@ def problems_in(value: "Any", marks: "Marks") -> "List[Problem]":
 def is_alone(value: "Any") -> bool:
     """Whether a document is a network configuration and nothing else."""
     place = configuration_in(value)
-    return place is not None and bool(format_of(place[1])) and (place[0] == "" or len(value) == 1)
+    if place is None or (place[0] and len(value) > 1):
+        return False
+    return bool(format_of(place[1])) or place[1].get("config") == "disabled"
+
+
+def says_nothing(config: "Any") -> bool:
+    """Whether what stands below `network` describes no network: it is turned off, or only has a renderer."""
+    return config.get("config") == "disabled" or not set(config) - {"renderer", "version"}

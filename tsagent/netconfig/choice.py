@@ -4,6 +4,7 @@ The order is cloud-init's: the kernel's command line, the image's configuration,
 """
 
 from tsagent.errors import AgentError
+from tsagent.netconfig.checking import NO_VERSION, says_nothing
 from tsagent.netconfig.readers import format_of
 
 TYPE_CHECKING = False
@@ -35,6 +36,8 @@ def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str,
     form = format_of(config) or format_of({"version": settings.get("version")})
     if form in ("v1", "v2"):
         return form, config, IMAGE
+    if not says_nothing(config):
+        context.warn("%s %s" % (IMAGE, NO_VERSION))
     if context.network is not None and not context.provisional:
         config = context.network.get("config")
         if isinstance(config, dict) and config.get("config") == DISABLED:

@@ -64,8 +64,26 @@ OPENSTACK = '{"services": [], "networks": [],\n "links": [{"id": "a", "type": "p
             1,
         ),
         (VERSION2.replace("dchp4", "dhcp4").replace("3", "1500"), [], 0),
+        ("network:\n  config: disabled\n", [], 0),
+        ("#cloud-config\nnetwork: {renderer: networkd}\n", [], 0),
+        ("#cloud-config\nnetwork: {etherents: {}}\n", ["2:1: error: /network: should have version: 1"], 1),
+        (
+            "#cloud-config\nnetwork: {version: 3}\n",
+            ["2:1: error: /network: should have version: 1 or", "2:20: error: /network/version: must be"],
+            1,
+        ),
     ],
-    ids=["version-2", "version-1", "user-data", "openstack", "nothing-wrong"],
+    ids=[
+        "version-2",
+        "version-1",
+        "user-data",
+        "openstack",
+        "nothing-wrong",
+        "disabled",
+        "renderer",
+        "no-version",
+        "version-3",
+    ],
 )
 def test_validate(tmp_path, schemas, text, wanted, code):
     path = tmp_path / "x.yaml"

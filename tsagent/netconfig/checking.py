@@ -58,4 +58,4 @@ def is_alone(value: "Any") -> bool:
 
 def says_nothing(config: "Any") -> bool:
     """Whether what stands below `network` describes no network: it is turned off, or only has a renderer."""
-    return config.get("config") == "disabled" or not set(config) - {"renderer", "version"}
+    return config.get("config") == "disabled" or not set(config) - {"renderer"}

@@ -81,9 +81,10 @@ def check(data: bytes, name: str) -> "Tuple[str, Any, List[Problem]]":
 
 
 def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
-    """Give each problem the line and column of what it is about, and put them in that order."""
-    if not problems:
-        return
+    """Give each problem the line and column of what it is about, and put them in that order.
+
+    Keys that are there twice are added: of two settings one was dropped before any reader saw it.
+    """
     from tsagent.userdata.yamlfile import load_yaml
 
     document = load_yaml(data, name)  # JSON is YAML too
@@ -95,6 +96,7 @@ def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
             of_key = problem.rule == "unknown-key"
             where = document.marks.where_key(pointer) if of_key else document.marks.where(pointer)
             _, problem.line, problem.column = where
+    problems.extend(problem for problem in document.problems if problem.rule == "duplicate")
     problems.sort(key=lambda problem: problem.sort_key())
 
 

@@ -116,6 +116,19 @@ def test_render_prints_them_in_order(tmp_path, monkeypatch):
     assert [line.split(" ")[0] for line in lines] == ["4:5:", "5:10:"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"version: 2\nethernets:\n  eth0: {mtu: 1400}\n  eth0: {dhcp4: true}\n",
+        b'{"version": 2,\n"ethernets": {\n"eth0": {"mtu": 1400},\n"eth0": {"dhcp4": true}}}',
+    ],
+    ids=["yaml", "json"],
+)
+def test_a_key_that_is_there_twice_is_named(tmp_path, data):
+    found = netconfig.render(data, "x", "networkd", str(tmp_path)).problems
+    assert [(item.rule, item.line) for item in found] == [("duplicate", 4)]
+
+
 def test_a_problem_is_one_line_whatever_the_key(tmp_path, schemas):
     path = tmp_path / "x.yaml"
     path.write_text('#cloud-config\nnetwork:\n  version: 2\n  bridges:\n    "x\\ny": 5\n')

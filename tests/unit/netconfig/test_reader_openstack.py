@@ -101,6 +101,12 @@ def test_a_name_is_given_where_it_is_said():
     assert (told(network), network.devices[0].mac) == ([], None)
 
 
+def test_bonds_without_names_are_numbered():
+    bond = {"type": "bond", "bond_links": [], "bond_mode": "802.3ad"}
+    network = read([dict(bond, id="a", name="bond0"), dict(bond, id="b"), dict(bond, id="c")])
+    assert [device.name for device in network.devices] == ["bond0", "bond1", "bond2"]
+
+
 def test_bonds_and_vlans_refer_to_links_by_their_ids():
     network = read(
         [

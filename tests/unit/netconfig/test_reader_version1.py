@@ -239,9 +239,10 @@ def test_a_route_of_its_own_finds_its_device():
     network = read(card({"type": "dhcp"}), route, second)
     assert told(network) == []
     assert [str(item.via) for item in network.find("eth1").routes] == ["10.2.0.1"]
-    network = read(card({"type": "dhcp"}), route)
-    assert [item.to for item in network.devices[0].routes] == ["10.0.0.0/8"]
-    assert told(network)[0][:2] == ("warning", "/config/1")
+    kept_down = card({"type": "dhcp", "control": "manual"}, name="eth9")
+    network = read(kept_down, card({"type": "dhcp"}), route)
+    assert [item.to for item in network.find("eth0").routes] == ["10.0.0.0/8"]
+    assert told(network)[0][:2] == ("warning", "/config/2")
     assert told(read(card(), route))[0][:2] == ("error", "/config/1")
 
 

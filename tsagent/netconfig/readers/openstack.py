@@ -85,6 +85,8 @@ def _link(
     name = _name(network, path, link)
     if kind == "bond":
         # Its id may be anything, so bonds without a name are numbered.
+        while name is None and network.find("bond%d" % bonds) is not None:
+            bonds += 1
         device = Device(name or "bond%d" % bonds, BOND)
         device.set_mac = hardware
         parameters = {

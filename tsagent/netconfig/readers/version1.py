@@ -3,7 +3,7 @@
 Source: cloud-init's documentation, "Networking config Version 1", and its schema of this version.
 """
 
-from tsagent.netconfig.model import BOND, BRIDGE, CARDS, ETHERNET, INFINIBAND, LOOPBACK, VLAN, Device
+from tsagent.netconfig.model import AUTO, BOND, BRIDGE, CARDS, ETHERNET, INFINIBAND, LOOPBACK, VLAN, Device
 from tsagent.netconfig.readers import bonding, bridging, fields
 from tsagent.netconfig.readers.links import Links
 from tsagent.netconfig.readers.subnets import read_route, read_subnets
@@ -200,6 +200,7 @@ def _lone_route(network: "Network", path: str, route: "Dict[str, Any]") -> None:
                 read_route(network, path, route, device)
                 return
     able = [device for device in network.devices if device.wants(found[1])]
+    able.sort(key=lambda device: device.activation != AUTO)
     if not able:
         network.error(path, "no device has an address for this route; it is left out")
         return

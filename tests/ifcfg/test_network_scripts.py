@@ -84,7 +84,10 @@ def test_leases_advertisements_and_aliases(tmp_path):
     stateful = card("eth3", dhcp4=True, dhcp6=True, ipv6_autoconf=False, optional=True)
     write(tmp_path, [labelled, second, stateful], False)
     expected = ["10.9.0.6/24", "10.88.0.[56]", "fd00:72::5054:ff:feaa:2/64", "10.77.0.[56]", "fd00:73::5"]
-    seen = read_by_scripts(tmp_path, expected, "cat /proc/sys/net/ipv6/conf/eth1/accept_ra")
+    # dnsmasq advertises within ten seconds.
+    then = "timeout 20 sh -c 'until ip -6 route show default dev eth3 | grep -q via; do sleep 0.2; done'\n"
+    then += "cat /proc/sys/net/ipv6/conf/eth1/accept_ra"
+    seen = read_by_scripts(tmp_path, expected, then)
     labels = {item["local"]: item.get("label") for item in seen.addressed["eth1"] + seen.addressed["eth2"]}
     assert (labels["10.9.0.6"], labels["192.0.2.7"]) == ("eth1:web", "eth2:0")
     assert seen.answers.strip() == "0"

@@ -32,7 +32,8 @@ def rendered(*devices, **options):
     network.devices = list(devices)
     network.nameservers = options.pop("nameservers", [])
     network.search = options.pop("search", [])
-    files = renderers.render(network, "ifcfg", renderers.Options(options.pop("managed", False)))
+    chosen = renderers.Options(options.pop("managed", False), offline=options.pop("offline", False))
+    files = renderers.render(network, "ifcfg", chosen)
     assert not options
     made = {}
     for item in files:
@@ -245,6 +246,23 @@ def test_a_card_found_by_a_pattern():
     assert found["MULTI_CONNECT"] == "3" and "DEVICE" not in found
     files, problems = rendered(pattern)
     assert files == {} and "a match by driver" in problems[0]
+
+
+def test_the_name_of_a_card():
+    """Its address alone tells which it is, until it has the name for sure."""
+    for managed in (False, True):
+        unnamed = device("eth0", interface=None)
+        assert "DEVICE" not in rendered(unnamed, managed=managed)[0]["ifcfg-eth0"]
+        # Without a machine to look at, a name that looks like one is.
+        assert rendered(unnamed, managed=managed, offline=True)[0]["ifcfg-eth0"]["DEVICE"] == "eth0"
+        other = device("uplink", interface=None)
+        assert "DEVICE" not in rendered(other, managed=managed, offline=True)[0]["ifcfg-uplink"]
+        # Until the next start it has the former one.
+        files, problems = rendered(device("eth0", set_name="lan0", dhcp4=True), managed=managed)
+        assert problems == [] and "DEVICE" not in files["ifcfg-lan0"]
+        assert files["ifcfg-lan0"]["HWADDR"] == MAC
+        files, _ = rendered(device("eth0", interface=None, set_name="lan0"), managed=managed)
+        assert files["ifcfg-lan0"]["DEVICE"] == "lan0"
 
 
 def test_routes_as_assignments_or_as_arguments():

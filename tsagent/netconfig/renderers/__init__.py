@@ -51,6 +51,13 @@ def canonical(name: str) -> str:
     return plain if plain in NAMES else ""
 
 
+def kernel_like(name: str) -> bool:
+    """Whether a card may well have this name from the kernel or udev: eth0, enp1s0, ib0 …"""
+    import re
+
+    return bool(re.match(r"(eth\d|en[a-zA-Z]|ib[a-z]?\d|em\d|p\d+p)", name))
+
+
 def ours(content: "bytes") -> bool:
     """Whether a file was written by the agent."""
     return content.startswith(_OLD_MARKS)

@@ -27,12 +27,12 @@ def render(network: "Network", options: "Options") -> "List[File]":
     """The files of every device."""
     files: "List[File]" = []
     for device in network.devices:
-        sheet = Sheet(network, device, options.managed)
+        sheet = Sheet(network, device, options)
         if device.kind == LOOPBACK:
             files += _loopback(sheet)
         elif device.kind in (VRF, DUMMY):
             sheet.left_out("a device of the kind %s" % device.kind)
-        elif links.findable(network, device, options.managed, sheet.reader):
+        elif links.findable(sheet):
             files += _files(sheet)
     return files
 

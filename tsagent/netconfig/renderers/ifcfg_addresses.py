@@ -62,7 +62,7 @@ def ipv4(sheet: "Sheet") -> "List[Address]":
 
 def _needs_alias(sheet: "Sheet", address: "Address") -> bool:
     device = sheet.device
-    named = device.kernel_name is not None and device.kernel_name == device.label
+    named = sheet.name is not None and sheet.name == device.label
     if address.label and named:
         stem, colon, suffix = address.label.partition(":")
         if stem == device.label and colon and suffix.replace("_", "a").isalnum():
@@ -219,6 +219,7 @@ def _dhcp_of_scripts(sheet: "Sheet") -> None:
     if second.identifier is not None and second.identifier != "duid":
         sheet.left_out("the identifier of its DHCPv6 client")
     if second.route_metric is not None:
+        sheet.put("IPV6_ROUTE_METRIC", second.route_metric)
         sheet.left_out("a metric of IPv6 routes that are not static")
     if second.use_routes is False:
         sheet.left_out("refusing routes of router advertisements")

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List
 
-    from tsagent.netconfig.model import Device, Network
+    from tsagent.netconfig.model import Network
     from tsagent.netconfig.renderers.ifcfg_sheet import Sheet
 
 # VLAN files say VLAN=yes instead, which both readers know.
@@ -30,10 +30,10 @@ def identity(sheet: "Sheet") -> None:
     device = sheet.device
     sheet.put("TYPE", _TYPES.get(device.kind, "Ethernet"))
     # Without a name of the kernel's, HWADDR or MATCH_* is what the card is found by.
-    sheet.put("DEVICE", device.kernel_name if device.kind in CARDS else device.label)
+    sheet.put("DEVICE", sheet.name)
     if device.kind in CARDS:
         sheet.put("HWADDR", device.mac)
-        if device.kernel_name is None and sheet.managed:
+        if sheet.name is None and sheet.managed:
             _matches(sheet)
     sheet.put("ONBOOT", device.activation == "auto")
     sheet.put("USERCTL", False)
@@ -53,17 +53,20 @@ def identity(sheet: "Sheet") -> None:
         sheet.left_out("that it is configured without a carrier")
 
 
-def findable(network: "Network", device: "Device", managed: bool, reader: str) -> bool:
+def findable(sheet: "Sheet") -> bool:
     """Whether the reader can tell which card is meant; where not, it is said."""
-    if device.kind not in CARDS or device.kernel_name or device.mac:
+    device = sheet.device
+    if sheet.name or device.mac:
         return True
     patterns = ([device.match_name] if device.match_name else []) + device.match_drivers
     if not patterns:
-        network.warning(device.path, "%s: nothing tells which card it is; it is left out" % device.label)
-    elif managed and all(_literal(pattern) for pattern in patterns):
+        sheet.network.warning(
+            device.path, "%s: nothing tells which card it is; it is left out" % device.label
+        )
+    elif sheet.managed and all(_literal(pattern) for pattern in patterns):
         return True
     else:
-        network.left_out(device, "a match by driver or by a pattern of names", reader)
+        sheet.left_out("a match by driver or by a pattern of names")
     return False
 
 
@@ -84,7 +87,7 @@ def _matches(sheet: "Sheet") -> None:
 
 def card(sheet: "Sheet") -> None:
     """Assign what is set on a card itself: wake-on-LAN, offloads, InfiniBand's mode."""
-    wanted, name = sheet.device.ethernet, sheet.device.kernel_name
+    wanted, name = sheet.device.ethernet, sheet.name
     options = ["wol g"] if wanted.wake_on_lan else []  # where it is not asked for, the card has its own way
     if wanted.offloads and (name or sheet.managed):
         features = ["%s %s" % (key, "on" if on else "off") for key, on in sorted(wanted.offloads.items())]

@@ -65,7 +65,7 @@ def gateways(sheet: "Sheet", routes: "List[Route]") -> "List[Route]":
         else:
             via = str(route.via)
             if via.startswith("fe80:"):
-                via += "%" + str(sheet.device.kernel_name)
+                via += "%" + str(sheet.name)
             sheet.put("IPV6_DEFAULTGW", via)
             sheet.put("IPV6_ROUTE_METRIC", route.metric)
     if found:
@@ -93,7 +93,7 @@ def _gateway(sheet: "Sheet", version: int, routes: "List[Route]") -> "Optional[R
             and not _within(route.via, addresses[0].ip, addresses[0].prefix)
         ):
             continue
-        if version == 6 and route.via.startswith("fe80:") and not device.kernel_name:
+        if version == 6 and route.via.startswith("fe80:") and not sheet.name:
             continue
         return route
     return None
@@ -159,12 +159,11 @@ def _off_link(sheet: "Sheet", route: "Route") -> bool:
 
 def _sayable(sheet: "Sheet", route: "Route") -> bool:
     """Whether the reader has such routes; where not, it is said."""
-    device = sheet.device
     if sheet.managed:
         if route.kind not in _PLUGIN_KINDS:
             sheet.left_out("routes of the type %s" % route.kind)
             return False
-    elif device.kernel_name is None and route.kind not in _NO_DEVICE:
+    elif sheet.name is None and route.kind not in _NO_DEVICE:
         if not route.via or route.on_link or route.via.startswith("fe80:") or _off_link(sheet, route):
             sheet.left_out("the route to %s without the name of the interface" % _target(route))
             return False
@@ -192,8 +191,8 @@ def _line(sheet: "Sheet", route: "Route") -> str:
     words.append(_target(route))
     words += ["via", route.via] if route.via else []
     words += ["metric", str(route.metric)] if route.metric is not None else []
-    if sheet.device.kernel_name and route.kind not in _NO_DEVICE:
-        words += ["dev", sheet.device.kernel_name]
+    if sheet.name and route.kind not in _NO_DEVICE:
+        words += ["dev", sheet.name]
     words += ["onlink"] if route.on_link or _off_link(sheet, route) else []
     words += ["table", str(route.table)] if route.table is not None else []
     words += ["src", route.source] if route.source else []

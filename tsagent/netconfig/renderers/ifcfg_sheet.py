@@ -2,11 +2,14 @@
 
 import re
 
+from tsagent.netconfig.model import CARDS
+from tsagent.netconfig.renderers import kernel_like
 from tsagent.netconfig.renderers.shellfile import Assignments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tsagent.netconfig.model import Device, Network
+    from tsagent.netconfig.renderers import Options
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:,+-]+\Z")
 
@@ -15,13 +18,24 @@ PLUGIN = "NetworkManager's ifcfg-rh plugin"
 
 
 class Sheet(Assignments):
-    """The assignments for `device`; `managed` says that the plugin reads them, not the scripts."""
+    """The assignments for `device`; `managed` says that the plugin reads them, not the scripts.
 
-    def __init__(self, network: "Network", device: "Device", managed: bool) -> None:
+    `name` is what the kernel calls the device; None where it has no name yet, or another one until the next
+    start: then its hardware address alone tells which card it is.
+    """
+
+    def __init__(self, network: "Network", device: "Device", options: "Options") -> None:
         super().__init__()
         self.network = network
         self.device = device
-        self.managed = managed
+        self.managed = options.managed
+        self.name = device.kernel_name
+        if device.kind not in CARDS:
+            self.name = device.label
+        elif device.mac and device.renamed:
+            self.name = None
+        elif self.name is None and device.mac and options.offline and kernel_like(device.name):
+            self.name = device.name
 
     @property
     def reader(self) -> str:

@@ -5,7 +5,7 @@ domains of a link are taken up by systemd-resolved.
 """
 
 from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, OFF, VIRTUAL, VLAN, VRF
-from tsagent.netconfig.renderers import File
+from tsagent.netconfig.renderers import File, kernel_like
 from tsagent.netconfig.renderers.networkd_units import Unit
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ def _match(unit: "Unit", network: "Network", device: "Device", options: "Options
         names = [device.kernel_name]
         if device.renamed:  # it has the former name until the next start
             names.append(device.interface or "")
-    elif not names and options.offline and _kernel_like(device.name):
+    elif not names and options.offline and kernel_like(device.name):
         names = [device.name]
     if names:
         unit.add("Match", "Name", " ".join(names))
@@ -70,13 +70,6 @@ def _match(unit: "Unit", network: "Network", device: "Device", options: "Options
                 unit.add("Match", "Type", "infiniband" if device.kind == INFINIBAND else "ether")
     if device.match_drivers:
         unit.add("Match", "Driver", " ".join(device.match_drivers))
-
-
-def _kernel_like(name: str) -> bool:
-    """Whether a card may well have this name from the kernel or udev."""
-    import re
-
-    return bool(re.match(r"(eth\d|en[a-zA-Z]|ib[a-z]?\d|em\d|p\d+p)", name))
 
 
 def _shared(network: "Network", device: "Device") -> bool:

@@ -443,10 +443,13 @@ def test_a_default_route_of_dhcp_is_not_wanted():
     )
     files, _ = render(card)
     found = rows(files["eth0"])["ipv4"]
-    assert (found["never-default"], found["ignore-auto-routes"]) == ("true", "true")
-    # `gateway` would be dropped beside never-default; a route of the profile is kept.
-    assert (found["route1"], found.get("gateway")) == ("0.0.0.0/0,10.0.0.1", None)
-    files, _ = render(device("eth0", addresses=addresses("10.0.0.2/32"), routes=card.routes))
+    assert (found["ignore-auto-routes"], found["route1"]) == ("true", "0.0.0.0/0,10.0.0.1")
+    assert "never-default" not in found and "gateway" not in found
+    card.routes = [Route("0.0.0.0/0", "10.0.0.1", table=7)]
+    files, _ = render(card)
+    assert rows(files["eth0"])["ipv4"]["never-default"] == "true"
+    gateway = Route("0.0.0.0/0", "10.0.0.1")
+    files, _ = render(device("eth0", addresses=addresses("10.0.0.2/32"), routes=[gateway]))
     assert rows(files["eth0"])["ipv4"]["gateway"] == "10.0.0.1"
 
 

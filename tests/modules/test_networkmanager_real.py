@@ -213,6 +213,14 @@ def test_routes_rules_and_addresses_that_are_written_down(tmp_path):
     assert "<error>" not in seen.log
 
 
+def test_a_pattern_means_every_card_that_fits(tmp_path):
+    card = device("any", match_name="eth[123]", match_drivers=["ve*"], dhcp4=True, optional=True)
+    card.interface = None
+    write(tmp_path, [card])
+    seen = run(tmp_path, there("10.78.0.5", "10.77.0.5"))
+    assert len(seen.addresses("eth1")) == 1
+
+
 def test_ipv6_from_routers_and_dhcp(tmp_path):
     write(
         tmp_path,

@@ -198,8 +198,10 @@ def _dhcp(network: "Network", device: "Device", version: int) -> "List[str]":
     if not asks:
         return rows
     if options.use_routes is False:
-        # The first is for all routes but the default route.
-        rows += ["ignore-auto-routes=true", "never-default=true"]
+        rows.append("ignore-auto-routes=true")
+        own = [item for item in device.routes if item.default and item.table in (None, _MAIN_TABLE)]
+        if not any(item.version == version for item in own):
+            rows.append("never-default=true")  # nor is it what the daemon takes for the way out
     if options.route_metric is not None:
         rows.append("route-metric=%d" % options.route_metric)
     if options.send_hostname is False:

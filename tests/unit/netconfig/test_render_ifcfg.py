@@ -246,6 +246,9 @@ def test_a_card_found_by_a_pattern():
     assert found["MULTI_CONNECT"] == "3" and "DEVICE" not in found
     files, problems = rendered(pattern)
     assert files == {} and "a match by driver" in problems[0]
+    pattern.match_name = "x\x0bEVIL=1"
+    files, problems = rendered(pattern, managed=True)
+    assert "MATCH_INTERFACE_NAME" not in files["ifcfg-any"] and "of several lines" in problems[0]
 
 
 def test_the_name_of_a_card():
@@ -364,7 +367,10 @@ def test_an_address_beside_a_lease_and_a_label_are_aliases():
         files, problems = rendered(labelled, managed=managed)
         assert problems == []
         assert files["ifcfg-eth0:web"]["IPADDR"] == "10.0.0.2" and files["ifcfg-eth0"]["IPADDR"] == "10.0.0.3"
-    labelled.addresses[0].label = "web"
+    labelled.addresses[1].label = "eth0:web"
+    files, problems = rendered(labelled)
+    assert files["ifcfg-eth0:0"]["IPADDR"] == "10.0.0.3" and "another address has" in problems[0]
+    labelled.addresses[1].label, labelled.addresses[0].label = None, "web"
     files, problems = rendered(labelled)
     assert "the label of 10.0.0.2" in problems[0] and files["ifcfg-eth0"]["IPADDR"] == "10.0.0.2"
 

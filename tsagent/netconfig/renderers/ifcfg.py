@@ -64,10 +64,7 @@ def _files(sheet: "Sheet") -> "List[File]":
 def _aliases(sheet: "Sheet", wanted: "List[Address]") -> "List[File]":
     """A file for each IPv4 address that has a label or stands beside a lease."""
     files = []
-    labels = [address.label for address in wanted if address.label]
-    for address in wanted:
-        label = addresses.alias_label(sheet, address, labels)
-        labels.append(label)
+    for address, label in zip(wanted, addresses.alias_labels(sheet, wanted)):
         alias = Assignments()
         alias.put("DEVICE", label)
         alias.put("ONPARENT", True)

@@ -72,12 +72,20 @@ def _needs_alias(sheet: "Sheet", address: "Address") -> bool:
     return bool(device.dhcp4) and not sheet.managed and named
 
 
-def alias_label(sheet: "Sheet", address: "Address", others: "List[str]") -> str:
-    """The name of an alias: its label, or the interface's name with the first free number."""
+def alias_labels(sheet: "Sheet", wanted: "List[Address]") -> "List[str]":
+    """The name of each alias: its label, or the interface's name with the first free number."""
     base = sheet.device.label + ":"
-    if address.label and address.label.startswith(base):
-        return address.label
-    return next(base + str(number) for number in range(len(others) + 1) if base + str(number) not in others)
+    said = [address.label for address in wanted]
+    made: "List[str]" = []
+    for address in wanted:
+        label = address.label
+        if label is None or label in made or not label.startswith(base):
+            if label is not None:
+                sheet.left_out("the label of %s, which another address has" % address.ip)
+            numbered = [base + str(number) for number in range(2 * len(wanted))]
+            label = next(name for name in numbered if name not in made and name not in said)
+        made.append(label)
+    return made
 
 
 def ipv6(sheet: "Sheet") -> None:

@@ -4,10 +4,12 @@ import re
 
 from tsagent.netconfig.model import CARDS
 from tsagent.netconfig.renderers import kernel_like
-from tsagent.netconfig.renderers.shellfile import Assignments
+from tsagent.netconfig.renderers.shellfile import Assignments, sayable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Optional
+
     from tsagent.netconfig.model import Device, Network
     from tsagent.netconfig.renderers import Options
 
@@ -45,6 +47,13 @@ class Sheet(Assignments):
     def left_out(self, setting: str) -> None:
         """Note that the reader has no way to be told a setting."""
         self.network.left_out(self.device, setting, self.reader)
+
+    def put(self, name: str, value: "Optional[object]") -> None:
+        """Assign a value, or note that no such file can hold it."""
+        if value is None or sayable(str(value)):
+            super().put(name, value)
+        else:
+            self.left_out("a value of several lines (%s)" % name)
 
     def put_plain(self, name: str, value: str, setting: str) -> None:
         """Assign a text of letters, digits, dots, colons and dashes: the scripts expand some texts twice."""

@@ -5,15 +5,16 @@ primary card gets DHCP, unless somebody configured it already.
 """
 
 from tsagent import netconfig
+from tsagent.changes.netplan import GenerateNetplan
 from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
-from tsagent.netconfig import choice, renderers, source_routing, system
+from tsagent.netconfig import choice, renderers, source_routing, system, versions
 from tsagent.netconfig.cards import race_result
 from tsagent.state import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterator, List, Optional, Set, Union
+    from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Union
 
     from tsagent.changes.base import Change
     from tsagent.netconfig.model import Device, Network
@@ -74,7 +75,10 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     if renderer == "ifcfg":
         netconfig.expand(network, nics)  # it knows no patterns
     managed = renderer == "ifcfg" and system.managed_ifcfg(context)
-    files = renderers.render(network, renderer, renderers.Options(managed))
+    options = renderers.Options(
+        managed, versions.systemd(context, context.facts.os.family), netplan=versions.netplan(context)
+    )
+    files = renderers.render(network, renderer, options)
     _report(context, network)
     return _changes(context, files, source, renderer, nic)
 
@@ -105,7 +109,7 @@ def _changes(
     if not asked and (
         (settled and len(changes) == len(files)) or not any(context.exists(path) for path in _SIGNS)
     ):
-        return list(changes)
+        return list(changes) + ([] if settled else _generated(renderer, changes))
     trial = ApplyNetwork(
         renderer,
         changes,
@@ -117,7 +121,14 @@ def _changes(
         rollback=asked.get("rollback", True),
         reason="as asked" if asked else "files differ from those that the service started with",
     )
-    return [trial] + list(changes)
+    return [trial] + list(changes) + _generated(renderer, changes)
+
+
+def _generated(renderer: str, files: "Sequence[Change]") -> "List[Change]":
+    """What netplan still has to do in the local stage; one that is applied has done it by then."""
+    if renderer != "netplan":
+        return []
+    return [GenerateNetplan("its generator has run before these files were there", files)]
 
 
 def _no_card(context: "Context") -> str:
@@ -135,6 +146,9 @@ def _renderer(context: "Context", settings: "Dict[str, Any]", network: "Network"
         if asked is None:
             continue
         chosen = renderers.canonical(str(asked))
+        if asked is network.renderer and chosen and system.netplan_configures(context):
+            # netplan's own word for the service that it shall write for.
+            chosen, where = "netplan", "%s, and netplan configures the network" % where
         if chosen:
             return str(context.choose("renderer", chosen, "asked for by %s" % where))
         context.warn("%s names no renderer known here (%s)" % (where, ", ".join(renderers.NAMES)))
@@ -166,6 +180,8 @@ def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional
             context.choose(device.label, "left alone", "the service rdma-agent owns it", ["rdma", "nics"])
         else:
             kept.append(device)
+    if len(kept) < len(network.devices):
+        network.document = None  # it describes them all
     network.devices = kept
 
 
@@ -178,6 +194,7 @@ def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
         (system.PROFILES, ("tsagent-",)),
         (system.DEFAULTS, ("30-tsagent",)),
         (system.UNITS, ("10-tsagent-",)),
+        (system.PLANS, ("50-tsagent.",)),
         (system.SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
     ):
         for name in context.listdir(directory):

@@ -152,6 +152,7 @@ TEST = [
     Need("gpg", "gpg gpg-agent", "gnupg2"),
     Need("trust", "p11-kit p11-kit-modules", "p11-kit p11-kit-trust", root=True),
     Need("nmcli", "network-manager", "NetworkManager", units=["NetworkManager.service"]),
+    Need("netplan", "netplan.io", "netplan"),
     Need("puppet", "puppet-agent", "puppet", root=True, units=["puppet.service", "puppet-agent.service"]),
     Need("ruby", "ruby", "ruby", root=True),
     Need("ansible-pull", "ansible-core", "ansible-core", root=True),

@@ -1,6 +1,6 @@
 # A network namespace with seven cards, eth1 to eth7, and a real systemd-networkd that reads what was rendered.
 # usage: unshare --net --mount --pid --fork --kill-child --mount-proc sh networkd_namespace.sh TREE UNTIL
-# UNTIL is a shell condition, tried for 15 s. peer2 has DHCPv4, and advertises fd77::/64 (options by DHCPv6);
+# UNTIL is a shell condition, tried for 15 s; FIRST is run by sh before networkd starts, THEN after UNTIL holds. peer2 has DHCPv4, and advertises fd77::/64 (options by DHCPv6);
 # peer3 has DHCPv6, and advertises that it has; peer7 is the end of a cable that is not plugged in. Prints addresses,
 # routes, rules, bridges and links as JSON, a document a line; networkd's own words go to standard error, and
 # before them what DHCP clients asked for.
@@ -26,7 +26,9 @@ dnsmasq --conf-file=/dev/null --pid-file=/run/dnsmasq.pid --leasefile-ro --port=
     --dhcp-range=fd78::100,fd78::200,64,1h
 dbus-daemon --system --fork
 install -d -o systemd-network -g systemd-network /run/systemd/netif /run/systemd/netif/links /run/systemd/netif/leases
+mkdir -p "$tree/etc/systemd/network"
 mount --bind "$tree/etc/systemd/network" /etc/systemd/network
+[ -z "$FIRST" ] || sh -ec "$FIRST" >&2
 SYSTEMD_LOG_TARGET=console "${NETWORKD:-/lib/systemd/systemd-networkd}" >/run/networkd.log 2>&1 &
 tries=150
 until eval "$until" >/dev/null 2>&1; do

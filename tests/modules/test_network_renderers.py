@@ -84,7 +84,7 @@ def test_render_writes_below_the_directory_only(tmp_path, renderer):
     for path in result.files:
         assert os.path.basename(path).count("/") == 0 and ".." not in path.split("/")
         mode = stat.S_IMODE(os.stat(str(output) + path).st_mode)
-        assert mode == (0o600 if path.endswith(".nmconnection") else 0o644)
+        assert mode == (0o600 if path.endswith((".nmconnection", ".yaml")) else 0o644)
     assert os.listdir(str(tmp_path)) == ["deep"]
     assert sorted(os.listdir(str(tmp_path / "deep"))) == ["out"]
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tsagent.changes.interrupt_affinity import SpreadInterrupts
     from tsagent.changes.mounting import Mount, SwapOn
     from tsagent.changes.named_services import KeepService, StopService
+    from tsagent.changes.netplan import GenerateNetplan
     from tsagent.changes.network_apply import ApplyNetwork, RestoreNetwork
     from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile
     from tsagent.changes.package_choice import InstallByPip, InstallOneOf
@@ -72,6 +73,7 @@ _ROOMS = {
     "interrupt_affinity": ("SpreadInterrupts",),
     "mounting": ("Mount", "SwapOn"),
     "named_services": ("KeepService", "StopService"),
+    "netplan": ("GenerateNetplan",),
     "network_apply": ("ApplyNetwork", "RestoreNetwork"),
     "network_files": ("RemoveNetworkFile", "WriteNetworkFile"),
     "package_choice": ("InstallByPip", "InstallOneOf"),
@@ -110,6 +112,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "FinalMessage",
     "FetchAptKey",
     "GenerateHostKey",
+    "GenerateNetplan",
     "GrowFileSystem",
     "GrowPartition",
     "InstallByPip",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, List, NoReturn, Tuple
 
 _TEXT_JSON = ("text", "json")
+_RENDERERS = ("networkmanager", "ifcfg", "networkd", "netplan")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -192,7 +193,7 @@ def _add_network(commands: "Any") -> None:
     nested = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=_Parser)
     render = _command(nested, "render", "network", "network configuration to files")
     render.add_argument("--input", required=True, metavar="FILE", help="version 1 or 2, or network_data.json")
-    render.add_argument("--renderer", required=True, choices=("networkmanager", "ifcfg", "networkd"))
+    render.add_argument("--renderer", required=True, choices=_RENDERERS)
     render.add_argument("--output", required=True, metavar="DIR")
     apply = _command(
         nested,

@@ -12,8 +12,13 @@ SCRIPTS = "/etc/sysconfig/network-scripts"
 PROFILES = "/etc/NetworkManager/system-connections"
 DEFAULTS = "/etc/NetworkManager/conf.d"
 UNITS = "/etc/systemd/network"
+PLANS = "/etc/netplan"
 _MANAGER = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 _NETWORKD = ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd")
+# netplan's own folders for its files; and the generator, without which nothing reads them at boot.
+_PLANS = (PLANS, "/run/netplan", "/usr/lib/netplan", "/lib/netplan")
+_NETPLAN = ("/usr/lib/systemd/system-generators/netplan", "/lib/systemd/system-generators/netplan")
+_INTERFACES = "/etc/network/interfaces"
 _LIBRARIES = ("/usr/lib64/NetworkManager", "/usr/lib/NetworkManager")
 
 
@@ -21,9 +26,9 @@ def choose_renderer(context: "Context", family: "Optional[str]") -> "Tuple[str, 
     """The renderer for a system, and why; ("", why) where nothing here can configure it.
 
     el7 is configured by ifcfg files, which its network scripts and its NetworkManager both read. el8
-    likewise while something reads them: the ifcfg-rh plugin or the network-scripts package. Every other
-    system with NetworkManager gets keyfiles, since newer releases drop the plugin. systemd-networkd is
-    taken only where it is all there is.
+    likewise while something reads them: the ifcfg-rh plugin or the network-scripts package. On Debian and
+    Ubuntu netplan is taken where it configures the network. Every other system with NetworkManager gets
+    keyfiles, since newer releases drop the plugin. systemd-networkd is taken only where it is all there is.
     """
     if family == "el7":
         return "ifcfg", "the network scripts of %s read ifcfg files" % family
@@ -32,6 +37,8 @@ def choose_renderer(context: "Context", family: "Optional[str]") -> "Tuple[str, 
             return "ifcfg", "NetworkManager of %s reads ifcfg files (ifcfg-rh)" % family
         if context.exists(SCRIPTS + "/ifup") or context.exists("/usr/sbin/ifup"):
             return "ifcfg", "the network-scripts package is installed"
+    if family == "debian" and netplan_configures(context):
+        return "netplan", "netplan configures the network"
     for path in _MANAGER:
         if context.exists(path):
             return "networkmanager", "NetworkManager is installed"
@@ -41,6 +48,22 @@ def choose_renderer(context: "Context", family: "Optional[str]") -> "Tuple[str, 
         if context.exists(path):
             return "networkd", "systemd-networkd is the only network service installed"
     return "", "none of NetworkManager, network-scripts and systemd-networkd is installed"
+
+
+def netplan_configures(context: "Context") -> bool:
+    """Whether netplan is installed, and is what the network is configured with.
+
+    That is so where it has a file, or where nothing else could be meant: neither NetworkManager is installed
+    nor does /etc/network/interfaces describe a card.
+    """
+    if not any(context.exists(path) for path in _NETPLAN):
+        return False
+    for directory in _PLANS:
+        if any(name.endswith(".yaml") for name in context.listdir(directory)):
+            return True
+    rows = (context.text(_INTERFACES) or "").splitlines()
+    described = [row for row in rows if row.split()[:1] == ["iface"] and row.split()[1:2] != ["lo"]]
+    return not described and not any(context.exists(path) for path in _MANAGER)
 
 
 def managed_ifcfg(context: "Context") -> bool:
@@ -87,9 +110,10 @@ def configured_by_others(context: "Context", nic: "Any") -> "Optional[str]":
         content = context.text(path)
         if content and any(row.split()[:2] == ["iface", nic["name"]] for row in content.splitlines()):
             return path
-    for name in context.listdir("/etc/netplan"):
-        if name.endswith((".yaml", ".yml")) and nic["name"] in (context.text("/etc/netplan/" + name) or ""):
-            return "/etc/netplan/" + name
+    for name in context.listdir(PLANS):
+        path = "%s/%s" % (PLANS, name)
+        if name.endswith((".yaml", ".yml")) and nic["name"] in (_foreign(context, path) or ""):
+            return path
     return None
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tsagent.netconfig.model import Device, Network
 
-NAMES = ("networkmanager", "ifcfg", "networkd")
+NAMES = ("networkmanager", "ifcfg", "networkd", "netplan")
 # Other spellings in use: cloud-init's and netplan's.
 _ALIASES = {"network-manager": "networkmanager", "nm": "networkmanager", "sysconfig": "ifcfg"}
 MARK = "# Written by tsagent: a new instance gets this file anew.\n"
@@ -18,30 +18,38 @@ _OLD_MARKS = (b"# Written by tsagent",)
 
 
 class File:
-    """A file to be at `path` with `content` and `mode`."""
+    """A file to be at `path` with `content` and `mode`; what is `secret` is shown nowhere."""
 
-    __slots__ = ("content", "mode", "path")
+    __slots__ = ("content", "mode", "path", "secret")
 
-    def __init__(self, path: str, content: str, mode: int = 0o644) -> None:
+    def __init__(self, path: str, content: str, mode: int = 0o644, secret: bool = False) -> None:
         self.path = path
         self.content = content
         self.mode = mode
+        self.secret = secret
 
 
 class Options:
     """What a renderer needs to know of the system.
 
     `managed` says that NetworkManager, not the network scripts, reads ifcfg files. `systemd` is its version,
-    None where it is not known. `offline` says that no machine was looked at: the name a configuration gives
-    a card is then the only one there is.
+    None where it is not known; `netplan` is the first part of netplan's. `offline` says that no machine was
+    looked at: the name a configuration gives a card is then the only one there is.
     """
 
-    __slots__ = ("managed", "offline", "systemd")
+    __slots__ = ("managed", "netplan", "offline", "systemd")
 
-    def __init__(self, managed: bool = False, systemd: "Optional[int]" = None, offline: bool = False) -> None:
+    def __init__(
+        self,
+        managed: bool = False,
+        systemd: "Optional[int]" = None,
+        offline: bool = False,
+        netplan: "Optional[int]" = None,
+    ) -> None:
         self.managed = managed
         self.systemd = systemd
         self.offline = offline
+        self.netplan = netplan
 
 
 def canonical(name: str) -> str:
@@ -71,6 +79,8 @@ def render(network: "Network", renderer: str, options: "Options") -> "List[File]
         from tsagent.netconfig.renderers import ifcfg as module  # type: ignore[no-redef]
     elif renderer == "networkd":
         from tsagent.netconfig.renderers import networkd as module  # type: ignore[no-redef]
+    elif renderer == "netplan":
+        from tsagent.netconfig.renderers import netplan as module  # type: ignore[no-redef]
     else:
         raise ValueError("no such renderer: %r" % renderer)
     _check_globals(network)

@@ -7,6 +7,7 @@ domains of a link are taken up by systemd-resolved.
 from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, OFF, VIRTUAL, VLAN, VRF
 from tsagent.netconfig.renderers import File, kernel_like
 from tsagent.netconfig.renderers.networkd_units import Unit
+from tsagent.netconfig.renderers.online import needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,29 +88,9 @@ def _link(unit: "Unit", network: "Network", device: "Device") -> None:
         unit.add("Link", "Unmanaged", True)
     elif device.activation in (MANUAL, OFF):
         unit.add("Link", "ActivationPolicy", "manual" if device.activation == MANUAL else "always-down")
-    needed = _needed(network, device)
-    if needed is not None and not unit.older_than(236):
-        unit.add("Link", "RequiredForOnline", needed)
-
-
-def _needed(network: "Network", device: "Device") -> "Optional[str]":
-    """What the device must have reached for the machine to be online; None is networkd's default.
-
-    By default systemd-networkd-wait-online waits for every device, up to two minutes for one without a cable.
-    """
-    if device.kind == LOOPBACK:
-        return None
-    primary = network.find(network.primary)
-    master = network.master_of(primary) if primary is not None else None
-    while master is not None:
-        primary, master = master, network.master_of(master)
-    if not device.required or (primary is not None and device is not primary):
-        return "no"
-    if network.master_of(device) is not None:
-        return "no"  # the bond or bridge decides: one cable may do
-    if device.link_local == [] and not (device.wants(4) or device.wants(6)):
-        return "carrier"
-    return None
+    state = needed(network, device)
+    if state is not None and not unit.older_than(236):
+        unit.add("Link", "RequiredForOnline", state)
 
 
 def _stack(unit: "Unit", network: "Network", device: "Device", master: "Optional[Device]") -> None:

@@ -4,10 +4,11 @@ Source: systemd.network(5).
 """
 
 from tsagent.netconfig.model import VRF
+from tsagent.netconfig.renderers.online import reached_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tsagent.netconfig.model import Device, Route
+    from tsagent.netconfig.model import Device
     from tsagent.netconfig.renderers.networkd_units import Unit
 
 # The settings of [DHCPv4] and [DHCPv6], and the model's names of them.
@@ -127,7 +128,7 @@ def routes(unit: "Unit", device: "Device") -> None:
             unit.add("Route", "Destination", route.to)
         if route.via:
             unit.add("Route", "Gateway", route.via)
-        if route.on_link or _beside(device, route):
+        if route.on_link or reached_beside(device, route):
             unit.add("Route", "GatewayOnlink" if unit.older_than(243) else "GatewayOnLink", True)
         if route.metric is not None:
             unit.add("Route", "Metric", route.metric)
@@ -151,29 +152,6 @@ def routes(unit: "Unit", device: "Device") -> None:
                 unit.left_out("a window of more than %d in a route" % _WINDOW)
             elif value is not None:
                 unit.add("Route", key, value)
-
-
-def _beside(device: "Device", route: "Route") -> bool:
-    """Whether a default gateway is on none of the networks that the device is on: it is reached all the same.
-
-    Clouds give a machine one address of its own (a /32) and a gateway outside it.
-    """
-    if not (route.default and route.via) or (device.dhcp4 if route.version == 4 else device.dhcp6):
-        return False
-    import ipaddress
-
-    gateway = ipaddress.ip_address(route.via)
-    if gateway.is_link_local and route.version == 6:
-        return False
-    networks = [str(item) for item in device.addresses if item.version == route.version]
-    networks += [
-        item.to for item in device.routes if item.via is None and item.kind == "unicast" and not item.default
-    ]
-    return bool(networks) and not any(
-        gateway in ipaddress.ip_network(item, strict=False)
-        for item in networks
-        if ":" in item or route.version == 4
-    )
 
 
 def rules(unit: "Unit", device: "Device") -> None:

@@ -10,7 +10,9 @@ there, too, and has no address there.) What the scenario returns is printed as J
 
 import json
 import os
+import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,10 +50,6 @@ def until(look, words, limit=15.0):
         if time.monotonic() > deadline:
             raise SystemExit("not so after %g s: %s\n%s" % (limit, words, call("ip", "addr")))
         time.sleep(0.05)
-
-
-def answers(command):
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Machine:
@@ -143,10 +141,40 @@ class Machine:
     def apply(self, name, *more, wait=True):
         return self.agent(*self.words(name, *more), wait=wait)
 
+    def on_a_terminal_that_goes(self, words, when, then=None):
+        """The exit status of Python with these words on a terminal that is lost as soon as `when()` is so,
+        or minus the signal that ended it; it is sent the signal `then` after that.
+        """
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve(sys.executable, [sys.executable] + words, self.environment())
+        until(when, "the moment to go")
+        os.close(terminal)
+        if then is not None:
+            os.kill(child, then)
+        status = os.waitpid(child, 0)[1]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+
+    def tell_instance(self, name, address, gateway):
+        """A seed that states this configuration of eth1, and a machine that is an image's."""
+        os.makedirs("/run/seed", exist_ok=True)
+        os.makedirs("/var/lib/tsagent", exist_ok=True)
+        with open("/var/lib/tsagent/clean", "w"):
+            pass
+        with open("/run/seed/meta-data", "w") as file:
+            json.dump({"instance-id": name}, file)
+        self.write_input("seed", address, gateway)
+        os.rename("/run/seed.yaml", "/run/seed/network-config")
+
+    def network_of_the_status(self):
+        """How the module network stands, as the status has it."""
+        with open("/run/tsagent/status.json") as file:
+            return next(item for item in json.load(file)["modules"] if item["name"] == "network")
+
     def write_input(self, name, address, gateway, **more):
         """A configuration of eth1 (and what `more` holds beside) as NAME for `apply`."""
         card = {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": gateway}]}
-        config = {"version": 2, "ethernets": {"eth1": card}}
+        config = {"version": 2, "renderer": self.service, "ethernets": {"eth1": card}}
         for key, value in more.items():
             config.setdefault(key, {}).update(value)
         with open("/run/%s.yaml" % name, "w") as file:
@@ -154,8 +182,11 @@ class Machine:
 
     def reaches(self):
         """Whether the metadata service answers."""
-        code = "import urllib.request as r; r.urlopen('%s/', timeout=1)" % URL
-        return answers([sys.executable, "-I", "-c", code])
+        try:
+            with socket.create_connection(("169.254.0.23", 80), timeout=0.5):
+                return True
+        except OSError:
+            return False
 
     def files(self):
         """Every file of the service's directory: content and mode."""

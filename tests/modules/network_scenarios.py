@@ -1,7 +1,7 @@
 """What the machine of network_machine.py goes through; each returns what its test looks at."""
 
+import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -54,6 +54,29 @@ def further_card(machine):
 further_card.main = ""
 
 
+def own(machine):
+    """What the instance itself is told: by `run` in the middle of a terminal's loss, and by `apply`."""
+    before = machine.state()
+    machine.tell_instance("i-1", "10.77.0.5/24", "10.77.0.99")
+    run = ["-m", "tsagent", "run", "--only", "network", "--again", "--source", "nocloud:/run/seed"]
+    # On a terminal that goes, as with ssh: every process of its session is hung up on.
+    status = machine.on_a_terminal_that_goes(
+        run, lambda: os.path.exists(TRIAL) and not machine.reaches(), signal.SIGTERM
+    )
+    seen = {
+        "before": before,
+        "run": status,
+        "after": machine.state(),
+        "told": machine.network_of_the_status(),
+    }
+    again = machine.agent("apply", "--source", "nocloud:/run/seed", "--timeout", "1.5", "--format", "json")
+    seen["again"] = [again.returncode, json.loads(again.stdout)]
+    machine.tell_instance("i-2", "10.77.0.6/24", "10.77.0.1")
+    seen["right"] = told(machine.agent("apply", "--source", "nocloud:/run/seed"))
+    seen["now"] = machine.state()
+    return seen
+
+
 def right(machine):
     """One that is right stays; so does what somebody edits or removes, until it is forced."""
     machine.write_input("right", "10.77.0.6/24", "10.77.0.1")
@@ -92,14 +115,8 @@ def cut_off(machine):
     seen["ended"] = [process.wait(30), *process.communicate()[1:]]
     seen["after end"] = machine.state()
 
-    # A terminal that goes, with the session of it: every process there is hung up on.
-    child, terminal = pty.fork()
-    if child == 0:
-        words = [sys.executable, "-m", "tsagent", "network"] + machine.words("gateway")
-        os.execve(sys.executable, words, machine.environment())
-    until(tried, "it is being tried")
-    os.close(terminal)
-    seen["hung up"] = os.waitpid(child, 0)[1] >> 8
+    words = ["-m", "tsagent", "network"] + machine.words("gateway")
+    seen["hung up"] = machine.on_a_terminal_that_goes(words, tried)
     seen["after hang-up"] = machine.state()
 
     process = machine.apply("gateway", "--timeout", "60", wait=False)

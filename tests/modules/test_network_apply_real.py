@@ -9,14 +9,15 @@ import subprocess
 import sys
 
 import pytest
+from jsonschema import Draft4Validator
 
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.dirname(os.path.abspath(__file__))
-SERVICES = ("networkmanager", "networkd")
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
-    pytest.mark.parametrize("service", SERVICES),
 ]
+both = pytest.mark.parametrize("service", ["networkmanager", "networkd"])
 LOST = "it lost the metadata service (http://169.254.0.23) for 1.5 s. The former one is in place again"
 
 
@@ -34,6 +35,7 @@ def addresses(state):
     return state["addresses"]["eth1"]
 
 
+@both
 def test_what_loses_the_metadata_service_is_put_back(service):
     seen = run(service, "wrong")
     for name in ("gateway", "address"):
@@ -44,14 +46,28 @@ def test_what_loses_the_metadata_service_is_put_back(service):
     assert seen["reaches"] and not seen["trial"]
 
 
-def test_without_a_metadata_service_the_gateway_counts(service):
-    seen = run(service, "gateway_alone")
+def test_without_a_metadata_service_the_gateway_counts():
+    seen = run("networkd", "gateway_alone")
     assert seen["lost"][0] == 1 and "it lost the gateway for" in seen["lost"][2]
     assert seen["after"] == seen["before"]
     assert seen["kept"][0] == 0, seen["kept"]
     assert addresses(seen["now"]) == ["10.77.0.6/24"]
 
 
+def test_an_instances_own_configuration_is_tried_likewise():
+    seen = run("networkmanager", "own")
+    assert seen["run"] == 1
+    assert seen["after"] == seen["before"]
+    assert seen["told"]["state"] == "interrupted", seen["told"]
+    status, document = seen["again"]
+    assert (status, document["state"], document["error"]["code"]) == (1, "put-back", "network-put-back")
+    with open(os.path.join(CHECKOUT, "schemas", "outputs", "network-apply.json")) as file:
+        Draft4Validator(json.load(file)).validate(document)
+    assert seen["right"][0] == 0, seen["right"]
+    assert addresses(seen["now"]) == ["10.77.0.6/24"]
+
+
+@both
 def test_a_running_service_takes_up_a_further_card(service):
     seen = run(service, "further_card")
     assert seen["done"][0] == 0, seen["done"]
@@ -66,6 +82,7 @@ def test_a_running_service_takes_up_a_further_card(service):
     assert seen["same"], "the primary card's connection was taken down"
 
 
+@both
 def test_what_is_right_stays_and_so_does_an_edit(service):
     seen = run(service, "right")
     assert seen["applied"][0] == 0 and seen["applied"][1].startswith("applied: "), seen["applied"]
@@ -80,6 +97,7 @@ def test_what_is_right_stays_and_so_does_an_edit(service):
     assert seen["stays away"]
 
 
+@both
 def test_a_trial_that_is_cut_off_is_undone(service):
     seen = run(service, "cut_off")
     status, error = seen["ended"]

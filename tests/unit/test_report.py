@@ -5,6 +5,8 @@ import os
 import pty
 import socket
 import stat
+import subprocess
+import sys
 
 from tsagent.engine.results import ChangeResult, ModuleResult
 from tsagent.host import Tree
@@ -123,3 +125,21 @@ def test_stream_that_cannot_print_a_letter_escapes_it():
     Plain(stream).write("caf\u00e9")
     stream.flush()
     assert stream.buffer.getvalue() == b"caf\\xe9\n"
+
+
+def test_a_terminal_that_is_lost_ends_nothing(tmp_path):
+    """What hangs up gives EIO from then on; the run goes on and its exit status is its own."""
+    script = """
+import os, sys
+from tsagent.report.console import console
+master, terminal = os.openpty()
+os.dup2(terminal, 1)
+sink = console("text")
+sink.message("info", "one")
+os.close(master)
+for number in range(3):
+    sink.message("info", "nobody reads this")
+sink.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -40,17 +40,19 @@ class Reached:
         self.gateway = gateway
 
     @classmethod
-    def look(cls, host: "Host", url: "Optional[str]", gateway: bool = True) -> "Reached":
-        """Look now; `gateway`: ask it where the metadata service does not answer."""
+    def look(
+        cls, host: "Host", url: "Optional[str]", gateway: bool = True, seconds: float = _ANSWER
+    ) -> "Reached":
+        """Look now; `gateway`: ask it where the metadata service does not answer. Each has `seconds`."""
         reach = host.reach
         routes = {version: reach.default_routes(version) for version in (4, 6)}
         versions = [version for version in (4, 6) if routes[version]]
-        metadata = reach.answers(url, _ANSWER) if url else None
+        metadata = reach.answers(url, seconds) if url else None
         there: "Optional[bool]" = None
         if gateway and not metadata:
             ways = [way for version in versions[:1] for way in routes[version] if way[1] is not None]
             if ways:
-                there = any(reach.gateway(str(address), name, _ANSWER) for name, address in ways)
+                there = any(reach.gateway(str(address), name, seconds) for name, address in ways)
         return cls(versions, metadata, there)
 
     def lost(self, now: "Reached", url: "Optional[str]") -> "List[str]":
@@ -83,7 +85,9 @@ def watch(host: "Host", before: Reached, url: "Optional[str]", seconds: float) -
     while True:
         if host.runner.interrupted:
             raise Interrupted()
-        lost = before.lost(Reached.look(host, url, bool(before.gateway and not before.metadata)), url)
+        ask = bool(before.gateway and not before.metadata)
+        left = max(until - host.clock.monotonic(), _PAUSE)
+        lost = before.lost(Reached.look(host, url, ask, min(_ANSWER, left)), url)
         now = host.clock.monotonic()
         if lost:
             well = None

@@ -6,6 +6,7 @@ import sys
 
 from tsagent.engine import results
 from tsagent.errors import EXIT_DONE, EXIT_FAILED, AgentError
+from tsagent.report.console import whoever_is_there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def main(values: "argparse.Namespace") -> int:
     def stop(number: int, frame: "Any") -> None:
         host.runner.interrupt()
 
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     os.umask(0o022)
@@ -125,17 +126,13 @@ def _tell(document: "Dict[str, Any]", form: str) -> None:
         lines.append(json.dumps(document, indent=1))
     elif error is None:
         lines.append("%s: %s" % (document["state"], document["note"]))
-    try:
+    with whoever_is_there(sys.stdout):
         for line in lines:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
+    with whoever_is_there(sys.stderr):
         for warning in document["warnings"]:
             sys.stderr.write("warning: %s\n" % warning)
         if error is not None:
             sys.stderr.write("tsagent: %s (%s)\n" % (error["message"], error["code"]))
         sys.stderr.flush()
-    except OSError:
-        # Nobody is there any more to read it; the log and the status have it. Python's own last flush
-        # must not complain either.
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -79,6 +79,9 @@ def start(host: "Host", options: Options, form: str, ready: "Optional[Callable[[
         host.runner.interrupt()
 
     _signal.signal(_signal.SIGTERM, stop)
+    # A run by hand may change the very network that its terminal came by: it goes on, and can put that back.
+    # A handler and not SIG_IGN, which the user's commands would inherit.
+    _signal.signal(_signal.SIGHUP, lambda number, frame: None)
     os.umask(0o022)
     try:
         code = run(host, options, report, ready)

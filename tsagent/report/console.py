@@ -8,7 +8,8 @@ from tsagent.report import Sink, ending
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from typing import IO, Any, Dict, Optional
+    from types import TracebackType
+    from typing import IO, Any, Dict, Optional, Type
 
     from tsagent.engine.results import ChangeResult, ModuleResult
 
@@ -32,8 +33,9 @@ class Plain(Sink):
         """A line, of an error on standard error; what the stream's encoding cannot hold is escaped."""
         stream = sys.stderr if error else self.stream
         encoding = getattr(stream, "encoding", None) or "ascii"
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
+        with whoever_is_there(stream):
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            stream.flush()
 
     def stage(self, stage: str) -> None:
         self.write("stage %s" % stage)
@@ -79,8 +81,9 @@ class Terminal(Plain):
 
     def write(self, text: str, error: bool = False) -> None:
         with self._lock:
-            self.stream.write("\r\033[K")
-            self.stream.flush()
+            with whoever_is_there(self.stream):
+                self.stream.write("\r\033[K")
+                self.stream.flush()
             super().write(text, error)
 
     def mark(self, mark: str) -> str:
@@ -108,8 +111,9 @@ class Terminal(Plain):
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        self.stream.write("\r\033[K")
-        self.stream.flush()
+        with whoever_is_there(self.stream):
+            self.stream.write("\r\033[K")
+            self.stream.flush()
 
     def _spin(self) -> None:
         import threading
@@ -135,10 +139,40 @@ class Terminal(Plain):
                     _time(time.monotonic() - started),
                 )
                 encoding = getattr(self.stream, "encoding", None) or "ascii"
-                self.stream.write(
-                    "\r\033[K" + line[: _width() - 1].encode(encoding, "backslashreplace").decode(encoding)
-                )
-                self.stream.flush()
+                shown = line[: _width() - 1].encode(encoding, "backslashreplace").decode(encoding)
+                with whoever_is_there(self.stream):
+                    self.stream.write("\r\033[K" + shown)
+                    self.stream.flush()
+
+
+class whoever_is_there:  # noqa: N801 (it is used as a word of the `with` before it)
+    """Writing to a stream whose terminal may be lost on the way, with the network that it came by.
+
+    What cannot be written then is not, and neither is what comes later: an error here would end what is
+    being done. A pipe whose reader has gone is another matter, and an error as ever.
+    """
+
+    def __init__(self, stream: "IO[str]") -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: "Optional[Type[BaseException]]",
+        error: "Optional[BaseException]",
+        trace: "Optional[TracebackType]",
+    ) -> "Optional[bool]":
+        import errno
+        import os
+
+        if not isinstance(error, OSError) or error.errno != errno.EIO:
+            return None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+        return True
 
 
 def console(form: str) -> Sink:

@@ -204,7 +204,7 @@ def _add_network(commands: "Any") -> None:
     apply.add_argument(
         "--input", metavar="FILE", help="version 1 or 2, or network_data.json; default: the instance's"
     )
-    apply.add_argument("--renderer", choices=("networkmanager", "ifcfg", "networkd"))
+    apply.add_argument("--renderer", choices=_RENDERERS)
     apply.add_argument("--source", default="auto", metavar="S", help="as for run, where there is no --input")
     apply.add_argument(
         "--timeout",

@@ -186,6 +186,8 @@ def _addressing(entry: "Dict[str, Any]", network: "Network", device: "Device", o
             entry[key] = value
     if device.link_local is not None:
         entry["link-local"] = ["ipv%d" % version for version in device.link_local]
+    if device.dhcp6 and device.accept_ra is False:
+        network.left_out(device, "DHCPv6 without router advertisements", _NAME)
     if device.ipv6_autoconf is not None and device.ipv6_autoconf is not bool(device.accept_ra):
         network.left_out(device, "whether addresses are made from what a router advertises", _NAME)
     _overrides(entry, network, device)

@@ -14,7 +14,7 @@ mode=ro
 [ "$reader" = plugin ] || mode=rw
 mount -t sysfs -o $mode sys /sys
 mkdir -p /run/dbus /run/etc/upper/sysconfig /run/etc/work
-cp -r "$tree/etc/sysconfig/." /run/etc/upper/sysconfig
+cp -r "$tree/etc/." /run/etc/upper
 lower=/etc
 if [ "$reader" = plugin ]; then
     mkdir -p /run/etc/upper/dbus-1/system.d

@@ -44,6 +44,7 @@ def write(tree, devices, managed, problems=()):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(item.content)
+        os.chmod(path, item.mode)
     return {os.path.basename(item.path): item.content for item in files}
 
 

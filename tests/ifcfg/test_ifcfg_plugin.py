@@ -192,6 +192,20 @@ PROFILES = [
             "802-3-ethernet.cloned-mac-address": "52:54:00:BB:00:03",
         },
     ),
+    # Beside its plugin the daemon reads keyfiles: what ifcfg files have no words for is one.
+    (
+        device("dummy0", model.DUMMY, addresses=addresses("10.255.0.1/32")),
+        {
+            "connection.type": "dummy",
+            "connection.interface-name": "dummy0",
+            "ipv4.addresses": "10.255.0.1/32",
+        },
+    ),
+    (device("red", model.VRF, members=["eth4"], vrf_table=10), {"connection.type": "vrf", "vrf.table": "10"}),
+    (
+        card("eth4", dhcp4=True),
+        {"connection.master": "red", "connection.slave-type": "vrf", "ipv4.method": "auto"},
+    ),
     (device("storage", model.VLAN, vlan=99, parent="bond0"), {"vlan.id": "99", "vlan.parent": "bond0"}),
     (
         device(
@@ -242,14 +256,7 @@ def test_profiles_of_what_this_kernel_has_not(tmp_path):
     named["ib0"].ethernet.infiniband_mode = "connected"
     named["eth3"].ethernet.wake_on_lan = True
     named["eth3"].ethernet.offloads = {"tso": False, "gro": True}
-    devices.append(card("eth2", dhcp4=True))
-    vrf = device("red", model.VRF, members=["eth2"], vrf_table=10)
-    write(
-        tmp_path,
-        [item for item in devices if item.name != "eth2"] + [devices[-1], vrf],
-        True,
-        ["a device of the kind vrf", "addresses and routes of a port"],
-    )
+    write(tmp_path, devices, True)
     seen = read("plugin", tmp_path, [], PRINT_ALL)
     assert warnings(seen) == []
     profiles = {}

@@ -231,10 +231,19 @@ def test_what_a_reader_cannot_be_told_is_named(settings, scripts, plugin):
 
 
 @pytest.mark.parametrize("kind", [model.VRF, model.DUMMY])
-@pytest.mark.parametrize("managed", [False, True])
-def test_devices_that_no_reader_has_are_named(kind, managed):
-    files, problems = rendered(device("x0", kind), managed=managed)
+def test_devices_that_ifcfg_files_have_no_words_for(kind):
+    """Beside the plugin NetworkManager reads keyfiles; the scripts have nothing."""
+    made = device("x0", kind, addresses=addresses("10.0.0.2/24"), vrf_table=7)
+    files, problems = rendered(made)
     assert files == {} and len(problems) == 1 and "a device of the kind " + kind in problems[0]
+    network = model.Network("test")
+    network.devices = [made, device("br0", model.BRIDGE, members=["x0"] if kind == model.DUMMY else [])]
+    files = {item.path: item for item in renderers.render(network, "ifcfg", renderers.Options(True))}
+    keyfile = files["/etc/NetworkManager/system-connections/tsagent-x0.nmconnection"]
+    assert keyfile.mode == 0o600 and "type=%s\n" % kind in keyfile.content
+    if kind == model.DUMMY:  # the port calls its bridge by what the bridge's file says
+        uuid = files["/etc/sysconfig/network-scripts/ifcfg-br0"].content.partition("UUID=")[2].split()[0]
+        assert "master=%s\n" % uuid in keyfile.content
 
 
 def test_a_card_found_by_a_pattern():
@@ -439,7 +448,7 @@ def test_infiniband_and_vrf_ports():
     card = device("ib0", model.INFINIBAND, ethernet__infiniband_mode="connected", dhcp4=True)
     vrf = device("red", model.VRF, members=["ib0"], vrf_table=10)
     files, problems = rendered(card, vrf, managed=True)
-    assert len(problems) == 1
+    assert problems == []
     found = files["ifcfg-ib0"]
     assert (found["TYPE"], found["CONNECTED_MODE"], found["VRF"]) == ("InfiniBand", "yes", "red")
     files, problems = rendered(card, vrf)

@@ -31,7 +31,7 @@ def render(network: "Network", options: "Options") -> "List[File]":
         if device.kind == LOOPBACK:
             files += _loopback(sheet)
         elif device.kind in (VRF, DUMMY):
-            sheet.left_out("a device of the kind %s" % device.kind)
+            files += _without_ifcfg(sheet)
         elif links.findable(sheet):
             files += _files(sheet)
     return files
@@ -59,6 +59,16 @@ def _files(sheet: "Sheet") -> "List[File]":
     files = [_file("ifcfg-" + device.label, sheet.text())]
     files += [_file("%s-%s" % (name, device.label), text) for name, text in parts]
     return files + _aliases(sheet, aliases)
+
+
+def _without_ifcfg(sheet: "Sheet") -> "List[File]":
+    """What ifcfg files have no words for: beside its plugin NetworkManager always reads keyfiles, too."""
+    if sheet.managed:
+        from tsagent.netconfig.renderers import networkmanager
+
+        return [networkmanager.profile(sheet.network, sheet.device)]
+    sheet.left_out("a device of the kind %s" % sheet.device.kind)
+    return []
 
 
 def _aliases(sheet: "Sheet", wanted: "List[Address]") -> "List[File]":

@@ -4,7 +4,7 @@ Source: sysconfig.txt of initscripts and what its ifup, ifup-eth and network-fun
 nm-settings-ifcfg-rh(5) and what the plugin does.
 """
 
-from tsagent.netconfig.model import BOND, BRIDGE, CARDS, INFINIBAND, VLAN, VRF
+from tsagent.netconfig.model import BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, VLAN, VRF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def identity(sheet: "Sheet") -> None:
         sheet.put("HWADDR", device.mac)
         if sheet.name is None and sheet.managed:
             _matches(sheet)
+    if sheet.managed and any(other.kind in (VRF, DUMMY) for other in sheet.network.devices):
+        from tsagent.netconfig.renderers.networkmanager import identity as uuid
+
+        sheet.put("UUID", uuid(device.label))  # keyfiles call it so
     sheet.put("ONBOOT", device.activation == "auto")
     sheet.put("USERCTL", False)
     if device.set_mac and device.kind == INFINIBAND and sheet.managed:

@@ -58,10 +58,7 @@ _EUI64 = "ipv6.addr-gen-mode=0"
 def render(network: "Network", options: "Options") -> "List[File]":
     """One profile a device, and the daemon's own configuration where a profile cannot say it."""
     devices = [device for device in network.devices if _has_profile(device)]
-    files = [
-        File("%s/tsagent-%s.nmconnection" % (DIRECTORY, device.label), _profile(network, device), 0o600)
-        for device in devices
-    ]
+    files = [profile(network, device) for device in devices]
     tell_unused_names(network)
     defaults: "Sections" = []
     if any(leaves_ipv6_open(network, device) for device in devices):
@@ -75,6 +72,12 @@ def render(network: "Network", options: "Options") -> "List[File]":
     if defaults:
         files.append(File(DEFAULTS, _text(defaults)))
     return files
+
+
+def profile(network: "Network", device: "Device") -> "File":
+    """The profile of one device."""
+    text = _profile(network, device)
+    return File("%s/tsagent-%s.nmconnection" % (DIRECTORY, device.label), text, 0o600)
 
 
 def identity(label: str) -> str:

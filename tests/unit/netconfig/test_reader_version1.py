@@ -1,5 +1,7 @@
 """Version 1 into the model: what each word of it means, and what is said of what cannot be taken."""
 
+import sys
+
 import pytest
 
 from tsagent import netconfig
@@ -449,6 +451,61 @@ def test_what_cannot_be_taken_is_named(entries, severity, path, words):
         assert found == []
         return
     assert any(item[:2] == (severity, path) and words in item[2] for item in found), found
+
+
+def test_what_stands_on_nothing_is_no_card_to_others():
+    network = read(
+        {"type": "vlan", "name": "up", "vlan_id": 7, "vlan_link": "v"},
+        {"type": "vlan", "name": "v", "vlan_id": 5, "vlan_link": "no/name"},
+        {"type": "bridge", "name": "br0", "bridge_interfaces": ["v"]},
+        {"type": "bond", "name": "b0", "bond_interfaces": ["b1"], "params": {}},
+        {"type": "bond", "name": "b1", "bond_interfaces": ["b0"], "params": {}},
+        {"type": "vlan", "name": "b0.3", "vlan_id": 3, "vlan_link": "b0"},
+    )
+    assert [device.as_data() for device in network.devices] == [{"kind": "bridge", "name": "br0"}]
+    assert [item[1] for item in told(network)] == [
+        "/config/1/vlan_link",
+        "/config/2/bridge_interfaces/0",
+        "/config/0",
+        "/config/3",
+        "/config/4",
+        "/config/5",
+    ]
+
+
+def lines_run(count):
+    """How many lines of Python it takes to read `count` cards in a bond, and as many addresses and routes."""
+    entries = [card(name="e%d" % index) for index in range(count)]
+    entries.append(
+        {
+            "type": "bond",
+            "name": "b",
+            "bond_interfaces": ["e%d" % index for index in range(count)],
+            "params": {},
+        }
+    )
+    subnets = [{"type": "static", "address": "10.0.%d.%d/32" % divmod(index, 256)} for index in range(count)]
+    routes = [{"network": "11.0.%d.%d" % divmod(index, 256), "prefix": 32} for index in range(count)]
+    entries.append(card(*subnets, {"type": "manual", "routes": routes}, name="x"))
+    run = [0]
+
+    def trace(frame, event, _argument):
+        run[0] += event == "line"
+        return trace if "netconfig" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        network = read(*entries)
+    finally:
+        sys.settrace(before)
+    assert len(network.devices) == count + 2
+    return run[0]
+
+
+def test_twice_as_much_takes_twice_as_long():
+    """4 MiB of devices or addresses must not hold up a boot."""
+    assert lines_run(400) < 2.5 * lines_run(200)
 
 
 def test_what_is_wrong_takes_nothing_else_along():

@@ -8,7 +8,7 @@ from tsagent.netconfig.model import Network
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, List
 
 FORMATS = ("openstack", "v1", "v2", "imds")
 _SECTIONS = ("ethernets", "bonds", "bridges", "vlans", "vrfs", "dummy-devices", "tunnels", "wifis", "modems")
@@ -56,9 +56,24 @@ def read(form: str, config: "Any", source: str = "") -> Network:
         network.error("", "is nested more than %d levels deep" % _DEPTH)
         return network
     reader.read(plain, network)
+    _once(network)
     if form == "v2":
         network.document = config
     return network
+
+
+def _once(network: Network) -> None:
+    """What was said twice is one."""
+    for device in network.devices:
+        device.addresses = list({str(item): item for item in reversed(device.addresses)}.values())[::-1]
+        routes = {tuple(getattr(item, name) for name in item.__slots__): item for item in device.routes}
+        device.routes = list(routes.values())
+        device.nameservers, device.search = _unique(device.nameservers), _unique(device.search)
+    network.nameservers, network.search = _unique(network.nameservers), _unique(network.search)
+
+
+def _unique(texts: "List[str]") -> "List[str]":
+    return list(dict.fromkeys(texts))
 
 
 class _TooDeepError(Exception):

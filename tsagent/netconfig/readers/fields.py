@@ -188,25 +188,25 @@ def _sexagesimal(value: int) -> str:
 
 
 def nameservers(network: "Network", path: str, value: "Any", into: "List[str]") -> None:
-    """Add name servers that are not there yet."""
+    """Add name servers."""
     for where, item in texts(network, path, value):
         found = attempt(network, where, nameserver, item)
-        if found is not None and found not in into:
+        if found is not None:
             into.append(found)
 
 
 def search_domains(network: "Network", path: str, value: "Any", into: "List[str]") -> None:
-    """Add search domains that are not there yet."""
+    """Add search domains."""
     for where, item in texts(network, path, value):
         found = attempt(network, where, domain, item)
-        if found is not None and found not in into:
+        if found is not None:
             into.append(found)
 
 
 def add_address(
     network: "Network", path: str, device: "Device", value: "Any", mask: "Any" = None, usual: bool = False
 ) -> "Optional[Address]":
-    """Add an address to a device; one said twice is one.
+    """Add an address to a device.
 
     Without a prefix length it is a host's own, or (`usual`) of a network of the usual size, which is said.
     """
@@ -217,9 +217,6 @@ def add_address(
     if usual and mask in (None, "") and not str(value).partition("/")[2]:
         found.prefix = USUAL_PREFIX[found.version]
         network.warning(path, "the address has no prefix length; it is taken as one of /%d" % found.prefix)
-    for item in device.addresses:
-        if str(item) == str(found):
-            return item
     device.addresses.append(found)
     return found
 

@@ -47,21 +47,19 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
         if device is None or not links.add(device, path):
             links.leave_out(link.get("id"))
             continue
-        if fields.is_plain(link.get("id")):
-            links.aliases[str(link.get("id"))] = device.name
+        links.alias(link.get("id"), device.name)
         if device.kind == BOND:
             bonds += 1
             links.ports(device, path + "/bond_links", link.get("bond_links"))
         elif device.kind == VLAN:
             vlans.append((path, link, device))
     for path, link, device in vlans:
-        parent = network.find(links.aliases.get(str(link.get("vlan_link"))))
+        parent = links.find(link.get("vlan_link"))
         if parent is not None and not link.get("name"):
-            _rename(network, links, device, _vlan_name(parent, link), link)
+            links.rename(device, _vlan_name(parent, link), link.get("id"))
         links.parent(device, path + "/vlan_link", link.get("vlan_link"))
     for path, entry in fields.numbered(network, "/networks", config.get("networks"), dict):
-        value = entry.get("link")
-        found = network.find(links.aliases.get(str(value))) if fields.is_plain(value) else None
+        found = links.find(entry.get("link"))
         if found is None:
             network.error(path + "/link", "should name one of the links; this network is left out")
             continue
@@ -85,7 +83,7 @@ def _link(
     name = _name(network, path, link)
     if kind == "bond":
         # Its id may be anything, so bonds without a name are numbered.
-        while name is None and network.find("bond%d" % bonds) is not None:
+        while name is None and links.taken("bond%d" % bonds):
             bonds += 1
         device = Device(name or "bond%d" % bonds, BOND)
         device.set_mac = hardware
@@ -136,13 +134,6 @@ def _id_name(link: "Dict[str, Any]") -> "Optional[str]":
 def _vlan_name(parent: Device, link: "Dict[str, Any]") -> str:
     name = "%s.%s" % (parent.set_name or parent.name, link.get("vlan_id"))
     return name if len(name) <= 15 else "vlan%s" % link.get("vlan_id")
-
-
-def _rename(network: "Network", links: Links, device: Device, name: str, link: "Dict[str, Any]") -> None:
-    """Give a VLAN the name of what it is on, unless another device has it."""
-    if network.find(name) is None:
-        device.name = name
-        links.aliases[str(link.get("id"))] = name
 
 
 def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Device) -> None:
@@ -200,7 +191,7 @@ def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Dev
         _services(network, where + "/services", route.get("services"), servers, device.search)
         fields.leftovers(network, where, route, _ROUTE, device.name)
     _services(network, path + "/services", entry.get("services"), servers, device.search)
-    device.nameservers.extend(item for item in servers if item not in device.nameservers)
+    device.nameservers.extend(servers)
     fields.nameservers(network, path + "/dns_nameservers", entry.get("dns_nameservers"), device.nameservers)
     fields.search_domains(network, path + "/dns_search", entry.get("dns_search"), device.search)
     fields.leftovers(network, path, entry, _NETWORK, "network %s" % path.rpartition("/")[2], _UNSUPPORTED)

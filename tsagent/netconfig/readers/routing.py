@@ -18,7 +18,7 @@ _MAIN_TABLE = 254  # RT_TABLE_MAIN of linux/rtnetlink.h
 def add_route(
     network: "Network", path: str, device: "Device", keys: "Dict[str, str]", **values: "Any"
 ) -> "Optional[Route]":
-    """Add a route to a device; a route said twice is one.
+    """Add a route to a device.
 
     `keys` tells where in the mapping at `path` a value stands that is wrong, by what `Route.parse` calls it.
     """
@@ -40,9 +40,6 @@ def add_route(
         network.error(fields.below(path, keys[error.what]) if error.what in keys else path, str(error))
         return None
     fields.check_mask(network, path + "/netmask", target, values["mask"])
-    for item in device.routes:
-        if all(getattr(item, name) == getattr(found, name) for name in Route.__slots__):
-            return item
     device.routes.append(found)
     return found
 

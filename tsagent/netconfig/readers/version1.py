@@ -59,7 +59,7 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
             _unknown(network, path, kind, entry)
     for path, entry in late:
         if entry["type"] == "nameserver":
-            _nameserver(network, path, entry)
+            _nameserver(network, path, entry, links)
     links.connect()
     for path, entry in late:
         if entry["type"] == "route":
@@ -142,7 +142,7 @@ def _named(network: "Network", path: str, entry: "Dict[str, Any]", kind: str) ->
 def _carries(network: "Network", device: Device) -> bool:
     """Whether a loopback device is given anything of its own; its name servers are everybody's."""
     for own, common in ((device.nameservers, network.nameservers), (device.search, network.search)):
-        common.extend(item for item in own if item not in common)
+        common.extend(own)
         del own[:]
     device.addresses = [
         item for item in device.addresses if str(item) not in ("127.0.0.1/8", "127.0.0.1/32", "::1/128")
@@ -169,9 +169,9 @@ def _parameters(network: "Network", path: str, entry: "Dict[str, Any]", device: 
         links.ports(device, fields.below(path, key), entry.get(key))
 
 
-def _nameserver(network: "Network", path: str, entry: "Dict[str, Any]") -> None:
+def _nameserver(network: "Network", path: str, entry: "Dict[str, Any]", links: Links) -> None:
     name = entry.get("interface")
-    device = network.find(str(name)) if fields.is_plain(name) and name is not None else None
+    device = links.find(name)
     if device is None and name is not None:
         network.error(path + "/interface", "should name one of the devices; taken for all of them")
     servers = device.nameservers if device else network.nameservers

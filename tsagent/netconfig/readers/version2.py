@@ -162,7 +162,7 @@ def _named(
         return None
     if match:
         device.name = re.sub(_ODD, "-", name)[:64]
-        links.aliases[name.strip()] = device.name
+        links.alias(name.strip(), device.name)
         if not _match(network, path + "/match", match, device):
             return None
     if kind == ETHERNET and entry.get("set-name") is not None:

@@ -23,6 +23,8 @@ _FLOWS = 4096
 _FLOWS_BELOW = 32
 _FLOW_TABLE = "net.core.rps_sock_flow_entries"
 _FLOW_TABLE_FILE = "/proc/sys/net/core/rps_sock_flow_entries"
+_LATER = "tsagent-network-queues.service"
+_LATER_PATHS = ("/usr/lib/systemd/system/" + _LATER, "/lib/systemd/system/" + _LATER)
 _PARTS_IN_WORDS = {
     "": "",
     CHANNELS: "channels of ",
@@ -43,20 +45,23 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
         return context.nothing(
             "one processor: there is nothing to spread" if processors.online else "processors are not known"
         )
-    cards = [card for card in context.facts.queues if not card.ports]
+    cards = list(context.facts.queues)
     if not cards:
-        return context.nothing("there is no network card that is hardware")
+        problem = context.facts.queues.problem
+        return context.nothing(problem or "there is no network card that is hardware")
     if _read_only(context):
         return context.nothing("/sys is mounted read-only")
     work = _Work(context, settings, processors)
     for card in cards:
         work.card(card)
-    work.unknown_cards(cards)
+    work.unknown_cards()
+    work.look_again()
     if not work.changes:
         return context.nothing(work.why_nothing())
     # Asked last: a machine with nothing to do need not look for it.
     container = context.facts.virtualization.container
     if container:
+        del context.decisions[:]
         return context.nothing("in a container (%s) the cards are the host's" % container)
     return work.changes + work.flow_table()
 
@@ -71,12 +76,17 @@ class _Work:
         self.owners = Owners(context)
         self.changes: "List[Change]" = []
         self._reasons: "Dict[Tuple[str, str], List[str]]" = {}  # part and why: the cards
+        self._later: "List[str]" = []  # cards whose interrupts are not there yet
         self.steered = 0  # receiving queues whose flows are remembered
         self._turns: "Dict[Tuple[int, ...], int]" = {}
         self._named = {str(name).lower() for name in settings.get("cards") or {}}
 
     def card(self, card: "Any") -> None:
         """Plan one card."""
+        if card.ports:
+            why = "its ports carry its packets: %s" % ", ".join(card.ports)
+            self._say(card, "", "left alone", why, [card.source])
+            return
         owner = self.owners.of_card(card)
         if owner is not None:
             self._say(card, "", "left alone", owner.because, owner.facts)
@@ -88,9 +98,8 @@ class _Work:
         local = self.processors.of_node(card.numa_node)
         where = "processors" if len(local) == len(self.processors.usable) else "processors of its node"
         receiving, sending, raised = self._channels(card, wishes.get(CHANNELS, "max"))
-        needs = [raised] if raised is not None else []
         receive = self._receiving(card, _mode(wishes, RPS), receiving, local, where)
-        send = self._sending(card, _mode(wishes, XPS), sending, local, raised is not None)
+        send = self._sending(card, _mode(wishes, XPS), sending, local, raised)
         if receive is not None or send:
             flows = _FLOWS if receive is not None and len(self.processors.online) < _FLOWS_BELOW else 0
             self.steered += receiving if flows else 0
@@ -102,15 +111,20 @@ class _Work:
                     send,
                     reason="%d receiving and %d sending queues for %d processors"
                     % (receiving, sending, len(self.processors.usable)),
-                    requires=needs,
                 )
             )
-        self._interrupts(card, _mode(wishes, INTERRUPTS), local, where, needs)
+        self._interrupts(card, _mode(wishes, INTERRUPTS), local, where, raised)
 
-    def unknown_cards(self, cards: "List[Any]") -> None:
+    def unknown_cards(self) -> None:
         """Warn of cards that the user names and the machine has not."""
         for name in sorted(self._named):
             self.context.warn("network_queues.cards: there is no card %s here" % name)
+
+    def look_again(self) -> None:
+        """Have the unit look once more, when the network service has brought the cards up."""
+        if self._later and self.context.live and any(self.context.exists(path) for path in _LATER_PATHS):
+            why = "interrupts of %s are there when it is up" % ", ".join(self._later)
+            self.changes.append(machine.EnableUnit(_LATER, reason=why))
 
     def why_nothing(self) -> str:
         """Why each part of each card is as it is, in one line."""
@@ -139,18 +153,18 @@ class _Work:
 
     # -- parts ------------------------------------------------------------------------------------
 
-    def _channels(self, card: "Any", wish: "Any") -> "Tuple[int, int, Optional[Change]]":
-        """(receiving queues, sending queues, the change): the counts are those that there will be."""
+    def _channels(self, card: "Any", wish: "Any") -> "Tuple[int, int, bool]":
+        """(receiving queues, sending queues, whether they change): those that there will be."""
         now = (card.rx_queues or 0, card.tx_queues or 0)
         if wish == "keep":
             self._say(card, CHANNELS, "kept", "network_queues says so", ["network_queues.channels"])
-            return now + (None,)
+            return now + (False,)
         channels = card.channels or {}
         counts = _wanted_channels(channels, wish)
         if not counts:
             why = card.channels_problem or "its driver knows no channels"
             self._say(card, CHANNELS, "kept", why, [card.channels_source or card.source])
-            return now + (None,)
+            return now + (False,)
         if wish != "max" and any(channels[kind].maximum < wish for kind in counts):
             self.context.warn(
                 "network_queues.channels: %s has %s at most, not %s" % (card.name, _words(counts), wish)
@@ -160,19 +174,18 @@ class _Work:
         owner = self.owners.of(card, CHANNELS)
         if owner is not None and wish == "max":
             self._say(card, CHANNELS, "left alone", owner.because, owner.facts)
-            return later + (None,)
+            return later + (False,)
         if owner is not None:
             self.context.warn(
                 "network_queues.channels: %s changes those of %s again" % (owner.because, card.name)
             )
         if all(channels[kind].current == count for kind, count in counts.items()):
             self._say(card, CHANNELS, _words(counts), "it has them already", [card.channels_source])
-            return later + (None,)
+            return later + (False,)
         why = "the maximum its driver tells" if wish == "max" else "network_queues.channels says so"
         self.context.choose("%s.%s" % (card.name, CHANNELS), _words(counts), why, [card.channels_source])
-        change = machine.SetChannels(card.name, counts, reason=why)
-        self.changes.append(change)
-        return later + (change,)
+        self.changes.append(machine.SetChannels(card.name, counts, reason=why))
+        return later + (True,)
 
     def _receiving(
         self, card: "Any", mode: str, queues: int, local: "List[int]", where: str
@@ -210,17 +223,16 @@ class _Work:
         far = [cpu for cpu in usable if cpu not in set(local)]
         return [self.processors.cores(group) for group in (local, far) if group]
 
-    def _interrupts(
-        self, card: "Any", mode: str, local: "List[int]", where: str, needs: "List[Change]"
-    ) -> None:
+    def _interrupts(self, card: "Any", mode: str, local: "List[int]", where: str, raised: bool) -> None:
         if self._not_ours(card, INTERRUPTS, mode):
             return
         if not card.msi:
             why = "it has no message-signalled interrupts"
             self._say(card, INTERRUPTS, _OFF, why, [card.function or card.source])
             return
-        if not card.interrupts and not needs:
-            self._say(card, INTERRUPTS, _OFF, "none of its queues is in use yet", ["/proc/irq"])
+        if not card.interrupts and not raised:
+            self._say(card, INTERRUPTS, "later", "its driver asks for none before it is up", ["/proc/irq"])
+            self._later.append(card.name)
             return
         allowed = set(self.processors.for_interrupts)
         cpus = [cpu for cpu in local if cpu in allowed] or self.processors.for_interrupts
@@ -229,7 +241,7 @@ class _Work:
         why = "one processor for each queue, of %d %s" % (len(cpus), where)
         self.context.choose("%s.%s" % (card.name, INTERRUPTS), listed(cpus), why, ["queues"])
         self.changes.append(
-            machine.SpreadInterrupts(card.name, self.processors.cores(cpus), turn, reason=why, requires=needs)
+            machine.SpreadInterrupts(card.name, self.processors.cores(cpus), turn, reason=why)
         )
 
     # -- what they have in common -----------------------------------------------------------------

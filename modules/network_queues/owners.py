@@ -10,8 +10,9 @@ CHANNELS, RPS, XPS, INTERRUPTS = "channels", "rps", "xps", "irq_affinity"
 PARTS = (CHANNELS, RPS, XPS, INTERRUPTS)
 
 # The cloud's own scripts, and what each of them sets, as its text says: the first gives the cards called eth*
-# their channels and deals out the interrupts of virtio cards (on a bare machine without any those of eth0),
-# the others set RPS and XPS of the cards called eth*. The public images' rc.local runs them at each boot.
+# their channels and deals out the interrupts of virtio and LiquidIO cards (on a machine without any those of
+# eth0), the others set RPS and XPS of the cards called eth*. The public images' rc.local runs them at each
+# boot.
 _BASES = ("/usr/local/qcloud", "/opt/qcloud")
 _SCRIPTS = (
     ("irq/net_smp_affinity.sh", (CHANNELS, INTERRUPTS)),
@@ -74,11 +75,11 @@ class Owners:
 
     def _takes(self, card: "Any", part: str) -> bool:
         """Whether the scripts see to such a card."""
-        if part == INTERRUPTS and card.driver != "virtio_net":
-            return bool(card.name == "eth0") and not any(
-                other.driver == "virtio_net" for other in self._context.facts.queues
-            )
-        return str(card.name).startswith("eth") or part == INTERRUPTS
+        if part != INTERRUPTS:
+            return str(card.name).startswith("eth")
+        if _dealt_out(card):
+            return True
+        return bool(card.name == "eth0") and not any(map(_dealt_out, self._context.facts.queues))
 
     def _find_scripts(self) -> "Dict[str, Owner]":
         found: "Dict[str, Owner]" = {}
@@ -145,6 +146,12 @@ class Owners:
             if option == "isolated_cores":
                 because = "tuned's profile %s moves interrupts off the processors it isolates" % profile
                 self._everywhere[INTERRUPTS] = Owner(because, [_ACTIVE_PROFILE, path])
+
+
+def _dealt_out(card: "Any") -> bool:
+    """Whether the cloud's script knows the interrupts of such a card by their names."""
+    driver = str(card.driver or "").lower()
+    return driver == "virtio_net" or driver.startswith("liquidio")
 
 
 def _policy(text: str) -> str:

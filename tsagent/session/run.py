@@ -357,7 +357,7 @@ class _Run:
             now = self.host.clock.monotonic()
             for stage in STAGES[STAGES.index(last) + 1 :]:
                 self.status.stage(stage, results.NOTHING, now, 0.0)
-        else:
+        elif self.options.only is None:  # one module alone says nothing of the boot's others
             self.host.root.unlink(paths.NOTHING_DUE, missing_ok=True)
         if self.session.provisional and self.session.recognition.url is not None:
             self.host.root.write_atomic(paths.PROVISIONAL, b"", 0o644, sync=False)

@@ -108,6 +108,21 @@ def test_a_route(route, wanted):
     assert ["%s %s" % (item.to, item.via) for item in network.devices[0].routes] == [wanted]
 
 
+@pytest.mark.parametrize(
+    "kinds, wanted",
+    [
+        (["ipv6_dhcpv6-stateful", "ipv6_slaac"], {"accept_ra": True, "dhcp6": True}),
+        (["dhcp6", "ipv6_dhcpv6-stateful"], {"dhcp6": True}),
+        (["ipv6_dhcpv6-stateless", "ipv6_dhcpv6-stateful"], {"accept_ra": True, "dhcp6": True}),
+        (["ipv6_slaac", "ipv6_dhcpv6-stateless"], {"accept_ra": True, "dhcp6_stateless": True}),
+        (["dhcp", "ipv6_dhcpv6-stateful"], {"dhcp4": True, "dhcp6": True, "ipv6_autoconf": False}),
+    ],
+)
+def test_several_ways_to_get_addresses_are_all_had(kinds, wanted):
+    found = only(read(card(*({"type": kind} for kind in kinds))))
+    assert found == dict(wanted, kind="ethernet", name="eth0")
+
+
 def test_a_card_is_found_by_its_address_and_gets_its_name():
     network = read(
         card(mac_address=MAC.upper(), mtu="1400", wakeonlan=True, optional="yes", keep_configuration=True)

@@ -7,11 +7,12 @@ from tsagent.netconfig.model import BOND, ETHERNET, VLAN, Device
 from tsagent.netconfig.readers import bonding, fields
 from tsagent.netconfig.readers.links import Links
 from tsagent.netconfig.readers.routing import add_route
+from tsagent.netconfig.readers.subnets import settle_dynamic
 from tsagent.netconfig.values import Invalid, interface_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Dict, List, Optional, Set
 
     from tsagent.netconfig.model import Network
 
@@ -58,13 +59,16 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
         if parent is not None and not link.get("name"):
             links.rename(device, _vlan_name(parent, link), link.get("id"))
         links.parent(device, path + "/vlan_link", link.get("vlan_link"))
+    kinds: "Dict[str, Set[str]]" = {}
     for path, entry in fields.numbered(network, "/networks", config.get("networks"), dict):
         found = links.find(entry.get("link"))
         if found is None:
             network.error(path + "/link", "should name one of the links; this network is left out")
             continue
-        _network(network, path, entry, found)
+        if _network(network, path, entry, found):
+            kinds.setdefault(found.name, set()).add(str(entry.get("type")))
     for device in network.devices:
+        settle_dynamic(device, kinds.get(device.name, set()))
         # A static address alone: the router has no say, as it has none with cloud-init.
         if device.accept_ra is None and any(item.version == 6 for item in device.addresses):
             device.accept_ra = False
@@ -136,11 +140,12 @@ def _vlan_name(parent: Device, link: "Dict[str, Any]") -> str:
     return name if len(name) <= 15 else "vlan%s" % link.get("vlan_id")
 
 
-def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Device) -> None:
+def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Device) -> bool:
+    """Add a network to its device; whether it could be taken."""
     kind = entry.get("type")
     if kind not in _TYPES:
         network.error(path + "/type", "should be one of %s; the network is left out" % ", ".join(_TYPES))
-        return
+        return False
     version = 4 if kind in ("ipv4", "ipv4_dhcp", "static") else 6
     address = None
     if kind == "ipv4_dhcp":
@@ -148,15 +153,12 @@ def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Dev
     elif kind in ("ipv6_dhcp", "ipv6_dhcpv6-stateful"):
         device.dhcp6 = True
         device.accept_ra = True
-        if kind == "ipv6_dhcpv6-stateful":
-            device.ipv6_autoconf = False
     elif kind in ("ipv6_slaac", "ipv6_dhcpv6-stateless"):
         device.accept_ra = True
-        device.dhcp6_stateless = device.dhcp6_stateless or kind == "ipv6_dhcpv6-stateless"
     else:
         if entry.get("ip_address") in (None, ""):
             network.error(path + "/ip_address", "a static network needs an ip_address; it is left out")
-            return
+            return False
         mask = entry.get("prefix") if entry.get("netmask") in (None, "") else entry["netmask"]
         address = fields.add_address(
             network, path + "/ip_address", device, entry["ip_address"], mask, usual=True
@@ -195,6 +197,7 @@ def _network(network: "Network", path: str, entry: "Dict[str, Any]", device: Dev
     fields.nameservers(network, path + "/dns_nameservers", entry.get("dns_nameservers"), device.nameservers)
     fields.search_domains(network, path + "/dns_search", entry.get("dns_search"), device.search)
     fields.leftovers(network, path, entry, _NETWORK, "network %s" % path.rpartition("/")[2], _UNSUPPORTED)
+    return True
 
 
 def _services(

@@ -9,7 +9,7 @@ from tsagent.netconfig.readers.routing import add_route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
+    from typing import Any, Dict, Optional, Set
 
     from tsagent.netconfig.model import Address, Device, Network
 
@@ -21,6 +21,7 @@ _KEYS = (
     "type", "control", "address", "ip_address", "netmask", "prefix", "broadcast", "gateway", "metric", "mtu",
     "dns_nameservers", "dns_search", "routes", "ipv4", "ipv6", "id", "network_id",
 )  # fmt: skip
+_AS_ADVERTISED = ("dhcp6", "ipv6_dhcp", "ipv6_slaac")
 _UNSUPPORTED = ("pointopoint", "scope")
 # What `Route.parse` calls a value, to its key.
 _ROUTE_KEYS = {"the gateway": "gateway", "metric": "metric", "mtu": "mtu"}
@@ -29,6 +30,7 @@ _ROUTE = ("type", "id", "destination", "network", "netmask", "prefix", "gateway"
 
 def read_subnets(network: "Network", path: str, value: "Any", device: "Device") -> None:
     """Read the list of subnets of the device at `path`."""
+    kinds = set()
     for where, subnet in fields.numbered(network, path + "/subnets", value, dict):
         kind = subnet.get("type")
         if kind not in _TYPES:
@@ -42,6 +44,16 @@ def read_subnets(network: "Network", path: str, value: "Any", device: "Device") 
             )
             continue
         _subnet(network, where, subnet, kind, device)
+        kinds.add(kind)
+    settle_dynamic(device, kinds)
+
+
+def settle_dynamic(device: "Device", kinds: "Set[str]") -> None:
+    """What several ways to get IPv6 addresses mean together: each one that is asked for is had."""
+    stateless = "ipv6_dhcpv6-stateless" in kinds
+    device.dhcp6_stateless = stateless and not device.dhcp6
+    if "ipv6_dhcpv6-stateful" in kinds and not stateless and not kinds.intersection(_AS_ADVERTISED):
+        device.ipv6_autoconf = False
 
 
 def _subnet(network: "Network", path: str, subnet: "Dict[str, Any]", kind: str, device: "Device") -> None:
@@ -81,18 +93,14 @@ def _addresses(
     """What the type asks for; the address of a static one."""
     if kind in ("dhcp", "dhcp4"):
         device.dhcp4 = True
-    elif kind == "dhcp6":
+    elif kind in ("dhcp6", "ipv6_dhcpv6-stateful"):
         device.dhcp6 = True
-    elif kind == "ipv6_dhcpv6-stateful":
-        device.dhcp6 = True
-        device.ipv6_autoconf = False
     elif kind.startswith("ipv6"):
         if device.accept_ra is False:
             network.warning(
                 path + "/type", "%s: this needs router advertisements; accept-ra has no effect" % device.name
             )
         device.accept_ra = True
-        device.dhcp6_stateless = device.dhcp6_stateless or kind == "ipv6_dhcpv6-stateless"
     elif kind in ("static", "static6"):
         key = "address" if subnet.get("address") not in (None, "") else "ip_address"
         value = subnet.get(key)

@@ -57,6 +57,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
         context.choose("primary", nic["name"], why, ["nics"])
     context.choose("source", source, "it is the first that says anything", ["kernel.parameters"])
     netconfig.resolve(network, nics)
+    if not context.asked.get("config"):
+        attached = (context.network or {}).get("attached")
+        netconfig.attach(network, attached or [], nics)
     _leave_rdma_alone(context, network, nic)
     if network.find(network.primary) is None:
         named = bool(mac) and nic is not None and nic.get("mac") == str(mac).lower()

@@ -129,22 +129,37 @@ class Fabric:
                 )
             )
 
+    def lay_over(self):
+        """Lay what is written below /etc and /var over this machine's, for the whole agent to work on `/`."""
+        for top in ("etc", "var"):
+            sh(
+                "mkdir -p /run/over/{0}/upper /run/over/{0}/work; mount -t overlay -o lowerdir=/{0},upperdir="
+                "/run/over/{0}/upper,workdir=/run/over/{0}/work overlay /{0}".format(top)
+            )
+        for folder in ("/etc/NetworkManager/system-connections", "/etc/systemd/network", "/etc/tsagent"):
+            sh("mkdir -p {0}; rm -rf {0}/*".format(folder))
+        sh(
+            "rm -rf /var/lib/tsagent; mkdir /var/lib/tsagent; touch /var/lib/tsagent/clean; mount -t tmpfs none /var/lib/NetworkManager"
+        )
+        self.tree = None
+
     def start(self, service):
         """Start the network service, as after a boot or for a restart."""
         self.service = service
         if service == "networkmanager":
-            if not os.path.ismount("/etc/NetworkManager/system-connections"):
+            with open("/run/nm.conf", "w") as file:
+                file.write("[main]\nplugins=keyfile\ndns=none\n")
+            if self.tree and not os.path.ismount("/etc/NetworkManager/system-connections"):
                 place = "/etc/NetworkManager/system-connections"
                 sh("mount --bind %s%s %s" % (self.tree, place, place))
                 sh("mount -t tmpfs none /var/lib/NetworkManager")
-                with open("/run/nm.conf", "w") as file:
-                    file.write("[main]\nplugins=keyfile\ndns=none\n")
             argv = ["NetworkManager", "--no-daemon", "--config", "/run/nm.conf", "--config-dir", "/run/none"]
         else:
-            if not os.path.ismount("/etc/systemd/network"):
+            if not os.path.exists("/run/systemd/netif"):
                 for name in ("", "/links", "/leases"):
                     sh("install -d -o systemd-network -g systemd-network /run/systemd/netif" + name)
-                sh("mount --bind %s/etc/systemd/network /etc/systemd/network" % self.tree)
+                if self.tree:
+                    sh("mount --bind %s/etc/systemd/network /etc/systemd/network" % self.tree)
             argv = ["/lib/systemd/systemd-networkd"]
         self.process = subprocess.Popen(
             argv,
@@ -175,6 +190,12 @@ class Fabric:
             sh("ip link set eth%d down; ip addr flush dev eth%d" % (number, number))
         sh("ip rule flush; ip rule add priority 32766 lookup main; ip rule add priority 32767 lookup default")
         sh("rm -rf /run/NetworkManager /run/systemd/netif/*/*")
+
+    def connection(self, card):
+        """NetworkManager's number of the connection that a card has had since it came up."""
+        if self.service == "networkd":
+            return None
+        return sh("nmcli -g GENERAL.CON-PATH device show " + card)
 
     def has(self, *addresses):
         """Wait until the machine has these addresses."""

@@ -46,7 +46,7 @@ change = RaceCards(["eth1", "eth2"])
 assert change.probe(host).state == "differs"
 change.apply(host)
 assert change.probe(host).state == "converged"
-print(host.root.text("/run/tsagent/cards.json"))
+print(host.root.text("/run/tsagent/card-race.json"))
 print([host.root.text("/sys/class/net/eth%d/flags" % number) for number in (1, 2)])
 """
 

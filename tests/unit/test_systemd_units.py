@@ -57,7 +57,7 @@ CAME_WITH = {
         "TasksMax": 227,
         "OOMPolicy": 243,
     },
-    "Timer": {"OnActiveSec": 0, "Unit": 0},
+    "Timer": {"OnActiveSec": 0, "Unit": 0, "AccuracySec": 209},
     "Install": {"WantedBy": 0, "Also": 0},
 }
 

@@ -218,6 +218,10 @@ def _add_network(commands: "Any") -> None:
         "--force", action="store_true", help="write files that somebody edited or removed, too"
     )
     _format(apply)
+    attach = _command(
+        nested, "attach", "network_attach", "take up the cards that have come or gone since the boot"
+    )
+    attach.add_argument("--source", default="auto", metavar="S", help="as for run")
 
 
 def _add_query(commands: "Any") -> None:

@@ -9,16 +9,24 @@ if TYPE_CHECKING:
 
 
 def main(stage: str) -> int:
-    """Run a stage of this machine's boot; the exit code. The process of the local stage goes on."""
+    """Run a stage of this machine's boot; the exit code. The process of the local stage goes on.
+
+    `attach` is no stage, but what is done when a network card has come or gone.
+    """
     import gc
 
     from tsagent import code
-    from tsagent.cli import run_unit
+    from tsagent.cli import escape_output, guard, run_unit
 
     code.use()
     gc.set_threshold(100000)  # what is loaded here stays; looking through it again and again finds nothing
     if sys.flags.no_site:
         sys.meta_path.append(Libraries())
+    if stage == "attach":
+        escape_output()
+        from tsagent.cli.network_attach import start
+
+        return guard(start, debug=False)
     return run_unit(stage, tell_ready if stage == "local" and "NOTIFY_SOCKET" in os.environ else None)
 
 

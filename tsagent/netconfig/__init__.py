@@ -3,9 +3,10 @@
 from tsagent.errors import AgentError
 from tsagent.netconfig.cards import primary_nic
 from tsagent.netconfig.model import Device, Network
-from tsagent.netconfig.resolving import expand, primary_device, resolve
+from tsagent.netconfig.resolving import attach, expand, primary_device, resolve
 
 __all__ = [
+    "attach",
     "Rendered",
     "expand",
     "fallback",

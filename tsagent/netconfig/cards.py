@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from tsagent.registry.context import Context
 
-RACE = "/run/tsagent/cards.json"  # what the race found in this boot
+RACE = "/run/tsagent/card-race.json"  # what the race found in this boot
 
 
 def candidates(nics: "Sequence[Any]") -> "List[Any]":

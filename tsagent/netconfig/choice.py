@@ -38,7 +38,7 @@ def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str,
         return form, config, IMAGE
     if not says_nothing(config):
         context.warn("%s %s" % (IMAGE, NO_VERSION))
-    if context.network is not None and not context.provisional:
+    if context.network is not None and context.network.get("format") and not context.provisional:
         config = context.network.get("config")
         if isinstance(config, dict) and config.get("config") == DISABLED:
             return DISABLED, None, "the instance's network data"

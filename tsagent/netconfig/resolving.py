@@ -46,6 +46,26 @@ def resolve(network: "Network", nics: "Sequence[Any]") -> None:
             device.interface = ("%s.%s" % (parent.label, device.vlan))[-15:]
 
 
+def attach(network: "Network", told: "Sequence[Any]", nics: "Sequence[Any]") -> None:
+    """Add the cards that came later: those that the metadata service tells of (`told`, in its form) and that
+    the configuration does not mean anyway.
+    """
+    if not told:
+        return
+    from tsagent.netconfig import readers
+
+    described = {device.mac for device in network.devices}
+    for device in network.devices:
+        described |= {nic.get("permanent_mac") or nic.get("mac") for nic in nics if _means(device, nic)}
+    later = readers.read("imds", {"nics": list(told)})
+    resolve(later, nics)
+    network.problems += later.problems
+    for device in later.devices:
+        if device.name != later.primary and device.mac not in described:
+            device.name = "nic" + (device.mac or "").replace(":", "")
+            network.devices.append(device)
+
+
 def expand(network: "Network", nics: "Sequence[Any]") -> None:
     """Make a device of its own for each card that a pattern matches, for services that know no patterns."""
     import copy

@@ -1,11 +1,14 @@
-"""Network cards may come later than the local stage: their drivers are loaded by udev, beside it."""
+"""Network cards may come later than the local stage, with their drivers; and later than the boot."""
+
+from tsagent.state import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List
+    from typing import List, Optional
 
     from tsagent.host import Host
     from tsagent.host.tree import Tree
+    from tsagent.session.session import Session
 
 LIMIT = 10.0  # seconds; then there is none
 _PAUSE = 0.1  # seconds between two looks where udev says it is through and no card is there
@@ -29,6 +32,47 @@ def wait_for_cards(host: "Host") -> None:
         if _cards(host.root):
             return
         host.clock.sleep(_PAUSE)
+
+
+def not_wanted(session: "Session") -> "Optional[str]":
+    """Why cards that come later are none of the agent's business here; None where they are."""
+    if session.snapshot is None or session.incomplete:
+        return "it is not known yet which instance this is"
+    if session.recognition.adopted:
+        return "this machine was in use before the agent was installed"
+    if "network" in session.off:
+        return "the module network is turned off"
+    config = session.snapshot.config
+    own = config.get("network") or {}
+    if own.get("version") is not None or own.get("config") is not None:
+        return "network: in the configuration says how the network is to be"
+    words = (session.host.hardware.text("/proc/cmdline") or "").split()
+    if any(word.startswith("network-config=") for word in words):
+        return "network-config= on the kernel command line says how the network is to be"
+    told = session.snapshot.source.get("network") or {}
+    if isinstance(told.get("config"), dict) and told["config"].get("config") == "disabled":
+        return "network configuration is disabled by the instance's network data"
+    when = ((config.get("updates") or {}).get("network") or {}).get("when")
+    if when is not None and "hotplug" not in when:
+        return "updates: network: when: does not say hotplug"
+    return None
+
+
+def note_cards(host: "Host", cards: "Optional[str]" = None) -> None:
+    """Note which cards are known, by default those that are there, for packaging/libexec/attach: udev's rule
+    has that look once the file is there, and it starts nothing while they are the same.
+    """
+    text = cards_there(host) if cards is None else cards
+    host.root.write_atomic(paths.CARDS, text.encode("utf-8"), 0o644, sync=False)
+
+
+def cards_there(host: "Host") -> str:
+    """The cards of the machine, a line each: the name and the address."""
+    rows = []
+    for name in sorted(_cards(host.hardware)):
+        address = host.hardware.text("%s/%s/address" % (_CARDS, name)) or ""
+        rows.append("%s %s\n" % (name, address))
+    return "".join(rows)
 
 
 def _cards(tree: "Tree") -> "List[str]":

@@ -365,11 +365,22 @@ class _Run:
             self.host.root.unlink(paths.PROVISIONAL, missing_ok=True)
         self.over = quiet or last == "final"
         if self.over:
+            self._watch_for_cards()
             self._finish()
         if last == "final" and self.host.at_end:
             self._take_leave()
         elif last == "final" and self.status.data["reboot_wanted"] and self.host.live:
             self.host.run(["systemctl", "--no-block", "reboot"])
+
+    def _watch_for_cards(self) -> None:
+        """From now on network cards that come are taken up, where the instance's own word is for that."""
+        session = self.session
+        if not self.host.live or session.service_url() is None:
+            return
+        from tsagent.session.cards import not_wanted, note_cards
+
+        if not_wanted(session) is None:
+            note_cards(self.host)
 
     def _take_leave(self) -> None:
         """Start what is to happen when this process has ended."""

@@ -271,16 +271,26 @@ class Session:
             self.host.hardware,
             instance=snapshot.metadata if snapshot is not None else None,
             sensitive=snapshot.source.get("sensitive") if snapshot is not None else None,
-            network=snapshot.source.get("network") if snapshot is not None else None,
+            network=self._network() if snapshot is not None else None,
             scripts=snapshot.settings.scripts if snapshot is not None else [],
             provisional=self.provisional,
             commands=self.host.commands,
             disk=self.host.disk,
-            service_url=self._service_url() if "network" in info.provides else None,
+            service_url=self.service_url() if "network" in info.provides else None,
             asked=self.options.asked.get(info.name),
         )
 
-    def _service_url(self) -> "Optional[str]":
+    def _network(self) -> "Optional[Dict[str, Any]]":
+        """The instance's network data, with the cards that have come since."""
+        assert self.snapshot is not None and self.instance_id is not None
+        told: "Optional[Dict[str, Any]]" = self.snapshot.source.get("network")
+        if not self.host.root.exists(self.host.instance_dir + "/nics.json"):
+            return told
+        from tsagent.state.nics import read_nics, with_nics
+
+        return with_nics(told, read_nics(self.host.root, self.instance_id))
+
+    def service_url(self) -> "Optional[str]":
         """The metadata service that this machine should reach, whatever source told which instance it is."""
         from tsagent.sources.select import service_of
 

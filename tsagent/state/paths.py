@@ -29,6 +29,7 @@ INSTANCE_SENSITIVE = RUN + "/instance-sensitive.json"
 HANDOFF = RUN + "/handoff.json"
 NOTHING_DUE = RUN + "/nothing-due"  # a condition of the later stages' units
 PROVISIONAL = RUN + "/provisional"  # a condition of the timer that has the service asked again
+CARDS = RUN + "/cards"  # the network cards that are there, where others that come are to be taken up
 
 # Where cloud-init's files are looked for: what the compatibility package writes for provisioners.
 CLOUD_INSTANCE = "/var/lib/cloud/instance"  # a link to the next

@@ -77,6 +77,19 @@ def _tables(nics: "List[Any]", primary: "Any") -> "Dict[int, int]":
     return given
 
 
+def keep_tables(former: "List[Any]", nics: "List[Any]") -> "List[Any]":
+    """The NICs, each with the routing table that it had in the `former` list, the others with free ones."""
+    primary = next((nic for nic in former if nic.get("primary")), former[0] if former else None)
+    tables = _tables(former, primary)
+    known = {former[index].get("mac"): table for index, table in tables.items()}
+    kept = [dict(nic, table=known.get(nic.get("mac"), nic.get("table"))) for nic in nics]
+    primary = next((nic for nic in kept if nic.get("primary")), kept[0] if kept else None)
+    tables = _tables(kept, primary)
+    for index, nic in enumerate(kept):
+        nic["table"] = tables.get(index)
+    return kept
+
+
 def _separate_primary(device: "Device", nic: "Any", subnets: "Any") -> None:
     """Where another NIC is in the primary's subnet, route what the primary sends by a table, too."""
     twin = Device(device.name)

@@ -28,7 +28,7 @@ MAX_REQUESTS = 25  # for an instance of one NIC
 MORE_FOR_A_NIC = 8
 MAX_NICS = 64
 
-_ROOT = "/latest/meta-data/"
+ROOT = "/latest/meta-data/"
 
 
 def fetch(
@@ -51,7 +51,7 @@ def fetch(
     transport = Transport(base, clock, request_limit, connect_limit)
     client = Client(transport, clock, deadline, random, trace)
     try:
-        return _Crawl(client, base).run()
+        return Crawl(client, base).run()
     finally:
         transport.close()
 
@@ -70,7 +70,7 @@ def credentials(
     instance has none, and as `fetch` does.
     """
     base = base_url.rstrip("/")
-    directory = _ROOT + "cam/security-credentials/"
+    directory = ROOT + "cam/security-credentials/"
     transport = Transport(base, clock)
     client = Client(transport, clock, deadline, random)
     try:
@@ -103,7 +103,7 @@ def _credential(body: bytes) -> "Dict[str, Any]":
     return found
 
 
-class _Crawl:
+class Crawl:
     """One walk through the tree, filling a SourceData."""
 
     def __init__(self, client: Client, base: str) -> None:
@@ -117,8 +117,9 @@ class _Crawl:
         self._spelling: "Dict[str, str]" = {}
 
     def run(self) -> SourceData:
+        """All of it."""
         client = self._client
-        path = _ROOT + "instance-id"
+        path = ROOT + "instance-id"
         instance_id = client.required(path, _present(shapes.token))
         if instance_id is None:
             raise AgentError(
@@ -135,7 +136,7 @@ class _Crawl:
         self._keep("region", "placement/region", shapes.token)
         self._data["public_keys"] = self._public_keys()
         self._listed("hostname", "hostname", shapes.hostname)
-        nics = self._nics()
+        nics = self.nics()
         self._data["nics"] = nics
         self._data["volumes"] = [name.rstrip("/") for name in self._list("volumes/")]
         self._password()
@@ -154,10 +155,10 @@ class _Crawl:
     # -- asking -----------------------------------------------------------------------------------
 
     def _value(self, path: str, shape: "Callable[[bytes], str]") -> "Optional[str]":
-        return self._client.optional(_ROOT + path, shape) or None
+        return self._client.optional(ROOT + path, shape) or None
 
     def _list(self, path: str) -> "List[str]":
-        return self._client.optional(_ROOT + path, shapes.listing) or []
+        return self._client.optional(ROOT + path, shapes.listing) or []
 
     def _keep(self, key: str, path: str, shape: "Callable[[bytes], str]") -> None:
         """A documented value: asked for whatever the listing holds (a documented listing lacks some)."""
@@ -192,7 +193,7 @@ class _Crawl:
     def _public_keys(self) -> "List[str]":
         keys: "List[str]" = []
         for name in self._list("public-keys/"):
-            path = "%spublic-keys/%s/openssh-key" % (_ROOT, shapes.key_id(name))
+            path = "%spublic-keys/%s/openssh-key" % (ROOT, shapes.key_id(name))
             keys.extend(self._client.optional(path, shapes.openssh_keys) or [])
         return list(dict.fromkeys(keys))
 
@@ -202,7 +203,8 @@ class _Crawl:
             if password:
                 self._sensitive["password"] = password
 
-    def _nics(self) -> "List[Dict[str, Any]]":
+    def nics(self) -> "List[Dict[str, Any]]":
+        """The network cards: addresses, mask and gateway of each."""
         names = self._list("network/interfaces/macs/")
         good = [name for name in names if shapes.is_mac(name.rstrip("/"))]
         if len(good) < len(names):

@@ -138,9 +138,8 @@ class Fabric:
             )
         for folder in ("/etc/NetworkManager/system-connections", "/etc/systemd/network", "/etc/tsagent"):
             sh("mkdir -p {0}; rm -rf {0}/*".format(folder))
-        sh(
-            "rm -rf /var/lib/tsagent; mkdir /var/lib/tsagent; touch /var/lib/tsagent/clean; mount -t tmpfs none /var/lib/NetworkManager"
-        )
+        sh("rm -rf /var/lib/tsagent; mkdir /var/lib/tsagent; touch /var/lib/tsagent/clean")
+        sh("mount -t tmpfs none /var/lib/NetworkManager")
         self.tree = None
 
     def start(self, service):

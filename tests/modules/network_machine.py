@@ -20,7 +20,20 @@ import time
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 URL = "http://169.254.0.23"
 MACS = {"eth1": "52:54:00:aa:00:01", "eth2": "52:54:00:aa:00:02"}
-FOLDERS = {"networkmanager": "/etc/NetworkManager/system-connections", "networkd": "/etc/systemd/network"}
+NETWORKD = ("networkd", "netplan")  # whose files systemd-networkd reads
+# What netplan asks of systemd, which does not run here; nor does udev.
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+*is-active*NetworkManager*) exit 3 ;;
+*show*LoadState*) echo LoadState=loaded ;;
+esac
+exit 0
+"""
+FOLDERS = {
+    "netplan": "/etc/netplan",
+    "networkmanager": "/etc/NetworkManager/system-connections",
+    "networkd": "/etc/systemd/network",
+}
 STATE = "/var/lib/tsagent/network"
 SERVER = """
 import http.server, sys
@@ -81,6 +94,12 @@ class Machine:
                 os.unlink(os.path.join(folder, name))
         call("mount", "-t", "tmpfs", "none", "/var/lib/NetworkManager")
         os.makedirs("/run/dbus")
+        if self.service == "netplan":
+            with open("/run/systemctl", "w") as file:
+                file.write(SYSTEMCTL)
+            os.chmod("/run/systemctl", 0o755)
+            call("mount", "--bind", "/run/systemctl", "/usr/bin/systemctl")
+            call("mount", "--bind", "/usr/bin/true", "/usr/bin/udevadm")
 
     def _neighbour(self):
         """The other namespace, kept by a process, with the web server in it."""
@@ -113,6 +132,8 @@ class Machine:
         else:
             words = ["install", "-d", "-o", "systemd-network", "-g", "systemd-network"]
             call(*words, "/run/systemd/netif", "/run/systemd/netif/links", "/run/systemd/netif/leases")
+            if self.service == "netplan":
+                call("netplan", "generate")
             self.daemon = subprocess.Popen(
                 ["/lib/systemd/systemd-networkd"],
                 env={"SYSTEMD_LOG_TARGET": "null"},
@@ -174,7 +195,9 @@ class Machine:
     def write_input(self, name, address, gateway, **more):
         """A configuration of eth1 (and what `more` holds beside) as NAME for `apply`."""
         card = {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": gateway}]}
-        config = {"version": 2, "renderer": self.service, "ethernets": {"eth1": card}}
+        config = {"version": 2, "ethernets": {"eth1": card}}
+        if self.service != "netplan":
+            config["renderer"] = self.service
         for key, value in more.items():
             config.setdefault(key, {}).update(value)
         with open("/run/%s.yaml" % name, "w") as file:
@@ -199,7 +222,7 @@ class Machine:
 
     def connected_since(self, card):
         """NetworkManager's number of the connection that a card has had since it came up."""
-        if self.service == "networkd":
+        if self.service in NETWORKD:
             return None
         return call("nmcli", "-g", "GENERAL.CON-PATH", "device", "show", card)
 

@@ -9,7 +9,10 @@ import sys
 from network_machine import GOOD, STATE, call, until
 
 TRIAL = STATE + "/trial.json"
-BRIDGE = {"bridges": {"br7": {"interfaces": ["eth2"], "addresses": ["10.78.0.5/24"]}}}
+BRIDGE = {
+    "bridges": {"br7": {"interfaces": ["eth2"], "addresses": ["10.78.0.5/24"]}},
+    "ethernets": {"eth2": {}},
+}
 
 
 def wrong(machine):

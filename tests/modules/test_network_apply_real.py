@@ -35,7 +35,7 @@ def addresses(state):
     return state["addresses"]["eth1"]
 
 
-@both
+@pytest.mark.parametrize("service", ["networkmanager", "networkd", "netplan"])
 def test_what_loses_the_metadata_service_is_put_back(service):
     seen = run(service, "wrong")
     for name in ("gateway", "address"):

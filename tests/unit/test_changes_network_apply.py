@@ -17,6 +17,7 @@ from tsagent.changes import network_trial
 from tsagent.changes.base import CONVERGED, DIFFERS
 from tsagent.changes.network_apply import ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile
+from tsagent.changes.network_service import virtual_names
 from tsagent.errors import AgentError
 from tsagent.host import Clock, Host, Interrupted, Runner
 from tsagent.state import paths
@@ -224,6 +225,21 @@ def test_netplan_applies_by_itself(world):
         world.host("systemd-networkd.service"),
     )
     assert world.told() == ["netplan apply"]
+
+
+def test_devices_that_files_make_are_known_by_them():
+    plan = b"network:\n  version: 2\n  ethernets:\n    eth1: {}\n"
+    plan += b"  bonds:\n    bond0:\n      interfaces: [eth1]\n"
+    plan += b'  vlans:\n    "bond0.7":\n      id: 7\n'
+    files = {
+        "/etc/netplan/50-tsagent.yaml": plan,
+        "/etc/systemd/network/10-tsagent-br0.netdev": b"[NetDev]\nName=br0\nKind=bridge\n",
+        IFCFG % "bond1": b'DEVICE="bond1"\nTYPE=Bond\n',
+        IFCFG % "eth0": b"DEVICE=eth0\nTYPE=Ethernet\n",
+        KEYFILE % "v": b"[connection]\ntype=vlan\ninterface-name=v7\n",
+        KEYFILE % "gone": None,
+    }
+    assert sorted(virtual_names(files)) == ["bond0", "bond0.7", "bond1", "br0", "v7"]
 
 
 @pytest.mark.parametrize("renderer", ["networkd", "networkmanager", "ifcfg", "netplan"])

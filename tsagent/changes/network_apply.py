@@ -69,7 +69,8 @@ class ApplyNetwork(Change):
 
     def describe(self) -> str:
         names = names_of({str(change.target): None for change in self.files})
-        return "have the network service take up the configuration of " + (", ".join(names) or "no card")
+        what = ", ".join(names) or ", ".join(str(change.target) for change in self.files)
+        return "have the network service take up the configuration of " + what
 
     def probe(self, host: "Host") -> Probe:
         service = running(host, self.renderer)

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, List, Mapping, Optional
 
-    from tsagent.host import Host
+    from tsagent.host import CommandResult, Host
 
     Files = Mapping[str, Optional[bytes]]  # by path; None for one that is not there
 
@@ -277,7 +277,23 @@ def virtual_names(files: "Files") -> "List[str]":
             names.append(values.get("DEVICE", ""))
         elif base.endswith(".nmconnection") and Profile(path, content).rank != 1:
             names.append(values.get("interface-name", ""))
+        elif base.endswith(".yaml"):
+            names += _made_by_netplan(content)
     return [name for name in names if name]
+
+
+def _made_by_netplan(content: bytes) -> "List[str]":
+    """The devices in netplan's file, as its renderer lays it out: sections below `network:`, then names."""
+    names = []
+    making = False
+    for row in content.decode("utf-8", "replace").splitlines():
+        name = row.strip().rstrip(":").strip("\"'")
+        depth = len(row) - len(row.lstrip(" "))
+        if depth == 2:
+            making = name not in ("ethernets", "wifis", "modems")
+        elif depth == 4 and making and row.rstrip().endswith((":", "{}")):
+            names.append(name.partition(":")[0])
+    return names
 
 
 def _card_with(host: "Host", mac: str) -> "Optional[str]":
@@ -293,7 +309,7 @@ def _check(host: "Host", argv: "List[str]", limit: float = _TOOL_LIMIT) -> None:
     """Run a tool that must succeed. Raises AgentError with its last line."""
     result = host.run(argv, timeout=limit)
     if result.status != 0 or result.timed_out:
-        raise AgentError("%s: %s" % (" ".join(argv[:3]), result.last_line()), "command-failed")
+        raise AgentError("%s: %s" % (" ".join(argv[:3]), _complaint(result)), "command-failed")
 
 
 def _try(host: "Host", argv: "List[str]", limit: float = _TOOL_LIMIT) -> "List[str]":
@@ -301,4 +317,14 @@ def _try(host: "Host", argv: "List[str]", limit: float = _TOOL_LIMIT) -> "List[s
     result = host.run(argv, timeout=limit)
     if result.status == 0 and not result.timed_out:
         return []
-    return ["%s: %s" % (" ".join(argv), result.last_line())]
+    return ["%s: %s" % (" ".join(argv), _complaint(result))]
+
+
+def _complaint(result: "CommandResult") -> str:
+    """What a tool said went wrong: the last line that speaks of an error, for netplan ends with a picture."""
+    if result.timed_out:
+        return "no end in time"
+    for line in reversed(result.text.splitlines()):
+        if "rror" in line:
+            return line.strip()[:300].rstrip(".")
+    return result.last_line().rstrip(".")

@@ -185,6 +185,8 @@ class Trial:
                     host.run(["ip", "link", "delete", name])
             patience = max(self.seconds, _RETURN) if seconds is None else seconds
             lost = watch(host, self.reached, self.url, patience)
+        elif self.renderer == "netplan" and host.live and host.which("netplan") is not None:
+            host.run(["netplan", "generate"])  # at boot its generator has read the others
         host.root.unlink(paths.NETWORK_TRIAL, missing_ok=True)
         host.root.flush()
         if not lost:

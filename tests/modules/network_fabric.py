@@ -13,11 +13,11 @@ import sys
 import time
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FAR = "203.0.113.1"
+FAR = "10.200.0.1"
 ECHO = """
 import socket
 link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-link.bind(("203.0.113.1", 7))
+link.bind(("10.200.0.1", 7))
 while True:
     data, sender = link.recvfrom(2048)
     link.sendto(data, sender)
@@ -206,15 +206,15 @@ class Fabric:
 
         wait_for(there, "not all of %s" % sorted(wanted))
 
-    def settled(self, rules):
+    def settled(self, rules, to="default"):
         """Wait until these, sorted, are all rules there are, and each table has its way out."""
         wait_for(lambda: self.rules() == rules, "not these rules: %s" % rules)
         tables = {table for _, table in rules}
-        wait_for(lambda: tables <= self.ways_out(), "no default route in each of %s" % tables)
+        wait_for(lambda: tables <= self.tables_with(to), "no %s in each of %s" % (to, tables))
 
-    def ways_out(self):
+    def tables_with(self, to):
         routes = json.loads(sh("ip -j route show table all"))
-        return {str(route.get("table", "main")) for route in routes if route["dst"] == "default"}
+        return {str(route.get("table", "main")) for route in routes if route["dst"] == to}
 
     def rules(self):
         return sorted(

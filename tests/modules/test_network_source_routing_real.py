@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from network_fabric import inside, mac, nics
+from network_fabric import CHECKOUT, inside, mac, nics
 
 from tsagent import netconfig
 from tsagent.netconfig import renderers
@@ -52,15 +52,15 @@ for again in (None, "restart", "boot"):
         fabric.start("{service}")
     fabric.online()
     fabric.has(*addresses)
-    fabric.settled({rules})
+    fabric.settled({rules}, "{to}")
     seen.append([fabric.way_of(address) for address in addresses])
 print(json.dumps(seen))
 """
 
 
-def ways(tmp_path, service, addresses, cards, rules):
+def ways(tmp_path, service, addresses, cards, rules, to="default"):
     """For each address the ports its packets left by, and the answers; alike after a restart and a boot."""
-    program = WAYS.format(service=service, addresses=addresses, cards="\n".join(cards), rules=rules)
+    program = WAYS.format(service=service, addresses=addresses, cards="\n".join(cards), rules=rules, to=to)
     seen = inside(program, tmp_path)
     assert seen[1:] == seen[:1] * 2
     return seen[0]
@@ -100,3 +100,16 @@ fabric.online()
 print(fabric.has("10.0.0.5") or "null")
 """
     inside(program % service, tmp_path)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_eight_rails_of_user_data(tmp_path, service):
+    """The example of the documentation."""
+    with open(os.path.join(CHECKOUT, "docs/examples/network/hpc-eight-rails.yaml"), "rb") as file:
+        form, config = netconfig.parse(file.read(), "example")
+    write(tmp_path, form, config, service, 9)
+    cards = ["fabric.card(%d, '10.%d.0.1/24', dhcp=%s)" % (n, n, n == 0) for n in range(9)]
+    addresses = ["10.%d.0.%d" % (number, number + 5) for number in range(9)]
+    rules = [[address, str(200 + number)] for number, address in enumerate(addresses)][1:]
+    seen = ways(tmp_path, service, addresses, cards, rules, "10.0.0.0/8")
+    assert seen == [[[number], 40] for number in range(9)]

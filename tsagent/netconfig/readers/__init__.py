@@ -57,7 +57,7 @@ def read(form: str, config: "Any", source: str = "") -> Network:
         return network
     reader.read(plain, network)
     _once(network)
-    if form == "v2":
+    if form == "v2" and "rails" not in config:  # which netplan does not know
         network.document = config
     return network
 

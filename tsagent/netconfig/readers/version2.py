@@ -5,6 +5,7 @@ Source: cloud-init's documentation, "Networking config Version 2"; netplan's YAM
 
 import re
 
+from tsagent.netconfig import rails
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -106,7 +107,8 @@ def read(config: "Dict[str, Any]", network: "Network") -> None:
             if not _device(network, path, name, entry or {}, kind, links):
                 links.leave_out(name)
     links.connect()
-    known = ("version", "renderer", *(name for name, _ in _KINDS), *_LEFT_OUT)
+    rails.read(network, config.get("rails"))
+    known = ("version", "renderer", "rails", *(name for name, _ in _KINDS), *_LEFT_OUT)
     fields.leftovers(network, "", config, known, "network configuration", ("openvswitch",))
 
 

@@ -55,10 +55,13 @@ ROOT_BYTES = 1200 << 20
 DISK_BYTES = 3 << 30
 
 
-def kernel_tree():
-    """The cached tree with a kernel, without the agent; made first where there is none. Its path."""
-    base = nspawn_tree.base_tree(packages=PACKAGES)
-    parts = (os.path.basename(base), BOOT_MODULES, LATER_MODULES, INITRAMFS)
+def kernel_tree(packages=PACKAGES, modules=LATER_MODULES):
+    """The cached tree with a kernel, without the agent; made first where there is none. Its path.
+
+    `modules` are those of the kernel that the machine may load later.
+    """
+    base = nspawn_tree.base_tree(packages=packages)
+    parts = (os.path.basename(base), BOOT_MODULES, list(modules), INITRAMFS)
     wanted = hashlib.sha256(repr(parts).encode("utf-8")).hexdigest()[:12]
     tree = os.path.join(cache(), "qemu-" + wanted)
     with open(os.path.join(cache(), "lock-qemu"), "w", encoding="ascii") as lock:
@@ -66,16 +69,16 @@ def kernel_tree():
         if not os.path.isdir(tree):
             partial = tree + ".partial"
             remove(partial)
-            _shrink_kernel(copy(base, partial))
+            _shrink_kernel(copy(base, partial), modules)
             os.rename(partial, tree)
     return tree
 
 
-def _shrink_kernel(tree):
-    """Leave the modules named above and those they depend on; make the initial RAM disk anew."""
+def _shrink_kernel(tree, modules):
+    """Leave the modules that are named and those they depend on; make the initial RAM disk anew."""
     release = kernel_release(tree)
     keep = set()
-    for name in BOOT_MODULES + tuple(LATER_MODULES):
+    for name in BOOT_MODULES + tuple(modules):
         words = ["chroot", tree, "modprobe", "--set-version", release, "--show-depends", name]
         for line in run(words).splitlines():
             if line.startswith("insmod "):

@@ -94,7 +94,7 @@ def _device(label, found, files):
             if key.startswith(("IPV6", "IPV4", "DEFROUTE", "DNS", "DOMAIN", "PEERDNS")):
                 take(key)
     else:
-        facts["ipv4"] = "dhcp" if protocol in ("dhcp", "bootp") else "static"
+        facts["ipv4"] = {"bootp": "dhcp", "dhcp": "dhcp", "autoip": "autoip"}.get(protocol, "static")
         _addresses(facts, take, found)
         _version6(facts, take)
         _routes(facts, take, label, files)

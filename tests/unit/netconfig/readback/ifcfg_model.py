@@ -93,6 +93,8 @@ def plugin(facts):
         # One metric for all routes of a version.
         more["dhcp%d_options.route_metric" % number] = whole(metrics.get(number)) if clients[number] else None
     flat["rules"] = [without_default_priority(text) for text in flat["rules"]]
+    more["optional"] = facts.get("AUTOCONNECT_RETRIES") == "1"
+    flat.pop("AUTOCONNECT_RETRIES", None)
     flat.update(more)
     return flat
 
@@ -172,3 +174,5 @@ def common_scripts(made):
         chosen = chosen or [item for item in found if item is not None]
         if chosen:
             made["dhcp." + name] = chosen[0]
+    if made.get("dhcp.use_dns") is False and made.get("dhcp.use_domains") == "no":
+        del made["dhcp.use_domains"]  # domains go with the servers

@@ -13,7 +13,7 @@ from tsagent.netconfig.model import BOND, BRIDGE, VRF, Route, Rule
 from tsagent.netconfig.options import Options
 
 from . import ifcfg_model, keyfile_model, networkd_model, read, values
-from .settings import already
+from .settings import IDENTITY, already
 
 # What its files say, in the model's words; and what both sides are brought to.
 _SERVICES = {
@@ -34,7 +34,7 @@ def stated(network, renderer):
         # A card with an address may have any name; one with a pattern has several.
         flat = {"kind": device.kind, "interface": None if device.match_name else device.kernel_name}
         for name, value in vars(device).items():
-            if name in ("name", "path", "interface", "kind", "members", "parent"):
+            if name in IDENTITY or name in ("members", "parent"):
                 continue
             if isinstance(value, Options):
                 flat.update({"%s.%s" % (name, key): item for key, item in value.stated().items()})

@@ -66,6 +66,8 @@ def _without_ifcfg(sheet: "Sheet") -> "List[File]":
     if sheet.managed:
         from tsagent.netconfig.renderers import networkmanager
 
+        if sheet.device.ignore_carrier:
+            sheet.left_out("that it is configured without a carrier")
         return [networkmanager.profile(sheet.network, sheet.device)]
     sheet.left_out("a device of the kind %s" % sheet.device.kind)
     return []

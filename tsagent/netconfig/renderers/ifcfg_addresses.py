@@ -4,6 +4,7 @@ Source: sysconfig.txt of initscripts and what its ifup-eth and ifup-ipv6 do with
 nm-settings-ifcfg-rh(5) and what the plugin does with it.
 """
 
+from tsagent.netconfig.options import AdvertisementOptions
 from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
@@ -99,10 +100,12 @@ def ipv6(sheet: "Sheet") -> None:
         sheet.put("IPV6_AUTOCONF", automatic)
         if accept is not None and not automatic:
             sheet.put("IPV6_FORCE_ACCEPT_RA", accept)
-        elif addresses and not device.dhcp6:
+        elif addresses and not device.dhcp6 and not automatic:
             sheet.put("IPV6_FORCE_ACCEPT_RA", False)
         elif automatic is False and not sheet.managed:
             sheet.put("IPV6_FORCE_ACCEPT_RA", True)  # DHCPv6 gives addresses and no routes
+        if device.link_local is not None and 6 not in device.link_local:
+            sheet.left_out("IPv6 without a link-local address")
     elif device.link_local is not None and 6 not in device.link_local:
         if sheet.managed:
             sheet.put("IPV6_DISABLED", True)
@@ -112,7 +115,7 @@ def ipv6(sheet: "Sheet") -> None:
         sheet.put("DHCPV6C", True)
         if device.ipv6_autoconf is False and device.required:
             sheet.put("IPV6_FAILURE_FATAL", True)
-        options = ["-S"] if device.dhcp6_stateless else []
+        options = ["-S"] if not device.dhcp6 else []
         options += ["-nw"] if device.optional and not sheet.managed else []
         sheet.put("DHCPV6C_OPTIONS", " ".join(options) or None)
     if addresses:
@@ -183,7 +186,8 @@ def _sets_default_route(sheet: "Sheet") -> "Optional[bool]":
 
 def _dhcp_of_plugin(sheet: "Sheet") -> None:
     device = sheet.device
-    first, second, advertised = device.dhcp4_options, device.dhcp6_options, device.ra_options
+    first, second = device.dhcp4_options, device.dhcp6_options
+    advertised = AdvertisementOptions() if device.accept_ra is False else device.ra_options
     sheet.put("DHCP_SEND_HOSTNAME", _no(first.send_hostname))
     if first.hostname:
         sheet.put_plain("DHCP_HOSTNAME", first.hostname, "such a host name to DHCP")

@@ -4,7 +4,7 @@ Source: sysconfig.txt of initscripts and what its ifup, ifup-eth and network-fun
 nm-settings-ifcfg-rh(5) and what the plugin does.
 """
 
-from tsagent.netconfig.model import BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, VLAN, VRF
+from tsagent.netconfig.model import AUTO, BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, OFF, VLAN, VRF
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ def identity(sheet: "Sheet") -> None:
         from tsagent.netconfig.renderers.networkmanager import identity as uuid
 
         sheet.put("UUID", uuid(device.label))  # keyfiles call it so
-    sheet.put("ONBOOT", device.activation == "auto")
+    sheet.put("ONBOOT", device.activation == AUTO)
+    if sheet.managed and device.optional and (device.dhcp4 or device.dhcp6):
+        # As in a profile: the daemon counts as started once nothing is being tried any more.
+        sheet.put("AUTOCONNECT_RETRIES", 1)
+    if device.activation == OFF:
+        sheet.left_out("that the device is kept down")
     sheet.put("USERCTL", False)
     if device.set_mac and device.kind == INFINIBAND and sheet.managed:
         sheet.left_out("another hardware address of an InfiniBand card")

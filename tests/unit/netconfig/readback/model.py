@@ -9,7 +9,7 @@ addresses come is one method.
 
 import copy
 
-from tsagent.netconfig.model import BOND, BRIDGE, VRF, Route, Rule
+from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, VRF, Route, Rule
 from tsagent.netconfig.options import Options
 
 from . import ifcfg_model, keyfile_model, networkd_model, read, values
@@ -65,10 +65,13 @@ def stated(network, renderer):
 def read_back(renderer, files):
     """{label: {setting: value}} of what files say."""
     made = {}
-    facts = read("ifcfg" if renderer == "plugin" else renderer, files)
-    convert = _SERVICES[renderer][0]
-    for label in facts:
-        made[label] = convert(facts[label])
+    for label, facts in read("ifcfg" if renderer == "plugin" else renderer, files).items():
+        made[label] = _SERVICES[renderer][0](facts)
+    if renderer == "plugin":
+        # What ifcfg files have no word for stands in profiles beside them: the daemon reads both.
+        for label, facts in read("networkmanager", files).items():
+            if label not in made:
+                made[label] = keyfile_model.settings(facts)
     for label, flat in made.items():
         # A bond's preferred port is said at the port.
         if flat.pop("primary_slave", None):
@@ -78,6 +81,8 @@ def read_back(renderer, files):
 
 def _common(renderer, flat):
     """Without what is the default anyway; IPv6's method as one word where the service has one."""
+    if renderer == "plugin" and flat["kind"] in (DUMMY, VRF):
+        renderer = "networkmanager"
     made = {
         key: value for key, value in flat.items() if value not in (None, "", {}, []) and value is not False
     }

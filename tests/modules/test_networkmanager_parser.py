@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from tsagent import netconfig
 from tsagent.netconfig import renderers
 from tsagent.netconfig.model import (
     BOND,
@@ -416,6 +417,18 @@ def test_how_a_card_is_found(values, name, match):
     several = (values.get("match_name") or values.get("match_drivers")) and "mac" not in values
     assert found["connection"].get("multi-connect") == ("3" if several else None)
     taken(text)
+
+
+def test_a_card_whose_address_another_has_is_found_by_its_name_as_well():
+    card = device("any", interface=None, mac=MAC, dhcp4=True)
+    network = Network()
+    network.devices = [card]
+    nic = {"mac": MAC, "permanent_mac": MAC, "kind": "physical"}
+    function = dict(nic, name="enP1", ifindex=2, master="eth0", driver="mlx5_core")
+    netconfig.resolve(network, [function, dict(nic, name="eth0", ifindex=3, driver="hv_netvsc")])
+    files, _ = render(card)
+    assert rows(files["eth0"])["connection"]["interface-name"] == "eth0"
+    assert rows(files["eth0"])["ethernet"]["mac-address"] == MAC.upper()
 
 
 def test_activation():

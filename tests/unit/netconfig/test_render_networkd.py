@@ -11,7 +11,6 @@ from tsagent.netconfig.model import (
     INFINIBAND,
     MANUAL,
     OFF,
-    VLAN,
     VRF,
     Address,
     Device,
@@ -58,18 +57,26 @@ def section(rows, name):
 @pytest.mark.parametrize(
     "values, options, wanted",
     [
-        # On a machine the name is known; without one, that of the configuration may well be it.
-        ({"interface": "eth0", "mac": MAC}, {}, ["Name=eth0", "MACAddress=" + MAC]),
-        ({"mac": MAC}, {"offline": True}, ["Name=eth0", "MACAddress=" + MAC]),
-        ({"mac": MAC}, {}, ["MACAddress=" + MAC]),
-        ({"name": "id0", "mac": MAC}, {"offline": True}, ["MACAddress=" + MAC]),
-        # The former name until the next start, the new one from then on; and both addresses.
+        # Not what is made on it. It may have another name, and another address, later.
+        ({"interface": "eth0", "mac": MAC}, {}, ["MACAddress=" + MAC, "Type=ether"]),
+        ({"mac": MAC}, {}, ["MACAddress=" + MAC, "Type=ether"]),
         (
             {"interface": "eth0", "mac": MAC, "set_name": "lan0", "set_mac": OTHER},
             {},
+            # The former name until the next start, the new one from then on; and both addresses.
             ["Name=lan0 eth0", "MACAddress=%s %s" % (MAC, OTHER)],
         ),
-        ({"mac": MAC, "set_name": "lan0"}, {}, ["Name=lan0", "MACAddress=" + MAC]),
+        # Two cards with one address.
+        ({"interface": "eth0", "mac": MAC, "mac_shared": True}, {}, ["Name=eth0", "MACAddress=" + MAC]),
+        # Without a machine the configuration's own name may well be the card's.
+        ({"mac": MAC}, {"offline": True}, ["Name=eth0", "MACAddress=" + MAC]),
+        ({"name": "id0", "mac": MAC}, {"offline": True}, ["MACAddress=" + MAC, "Type=ether"]),
+        ({"mac": MAC, "set_name": "lan0"}, {"offline": True}, ["Name=lan0", "MACAddress=" + MAC]),
+        (
+            {"match_name": "en*", "mac": MAC, "set_name": "lan0"},
+            {},
+            ["Name=en* lan0", "MACAddress=" + MAC],
+        ),
         ({"match_name": "en*", "match_drivers": ["a", "b"]}, {}, ["Name=en*", "Driver=a b"]),
         ({"interface": "ib0", "kind": INFINIBAND}, {}, ["Name=ib0"]),
     ],
@@ -95,20 +102,8 @@ def test_a_port_of_a_bond_has_another_address_later(options, wanted):
     bond = device("bond0", BOND, "bond0", members=["port"])
     rows, _ = render(device("port", mac=MAC), bond, **options)
     assert section(rows["port.network"], "Match") == wanted
-    rows, _ = render(device("port", interface="eth0", mac=MAC), bond, systemd=239)
+    rows, _ = render(device("port", interface="eth0", mac=MAC, mac_shared=True), bond, systemd=239)
     assert section(rows["eth0.network"], "Match") == ["Name=eth0"]
-
-
-@pytest.mark.parametrize(
-    "others",
-    [
-        [device("v7", VLAN, "v7", vlan=7, parent="card")],
-        [device("br0", BRIDGE, "br0", members=["card"])],
-    ],
-)
-def test_what_is_made_on_a_card_and_has_its_address_is_not_taken_for_it(others):
-    rows, _ = render(device("card", mac=MAC), *others)
-    assert section(rows["card.network"], "Match") == ["MACAddress=" + MAC, "Type=ether"]
 
 
 def waited_for(rows):

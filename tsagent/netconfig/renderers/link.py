@@ -73,7 +73,7 @@ def _match(unit: "Unit", device: "Device") -> bool:
     name = device.match_name or (None if device.set_name or device.mac else device.kernel_name)
     if name is not None and name.startswith(_FROM_KERNEL):
         unit.add("Match", "OriginalName", name)
-    elif name is not None:
+    elif name is not None and device.mac is None:
         return False
     if device.match_drivers:
         unit.add("Match", "Driver", " ".join(device.match_drivers))

@@ -48,9 +48,16 @@ def render(network: "Network", options: "Options") -> "List[File]":
 
 
 def _match(unit: "Unit", network: "Network", device: "Device", options: "Options") -> None:
-    """By name and address, as far as they are known: each alone can be another's the next time."""
+    """By its address, so that it may have another name at the next start; without one by its name.
+
+    By both where it gets a name, where another card has the address, too, and where no machine was looked at.
+    """
+    mac = device.mac if device.kind not in VIRTUAL else None
     names = [device.match_name] if device.match_name else []
-    if not names and device.kernel_name:
+    if names and device.set_name:
+        names.append(device.set_name)
+    by_name = mac is None or device.mac_shared or device.set_name is not None or options.offline
+    if not names and device.kernel_name and by_name:
         names = [device.kernel_name]
         if device.renamed:  # it has the former name until the next start
             names.append(device.interface or "")
@@ -58,25 +65,17 @@ def _match(unit: "Unit", network: "Network", device: "Device", options: "Options
         names = [device.name]
     if names:
         unit.add("Match", "Name", " ".join(names))
-    if device.mac and device.kind not in VIRTUAL:
-        if network.master_of(device, BOND) is not None and not unit.older_than(245):
-            # A bond gives its ports its own address.
-            unit.add("Match", "PermanentMACAddress", device.mac)
-        elif network.master_of(device, BOND) is None or not names:
-            changed = device.set_mac and device.set_mac != device.mac
-            unit.add(
-                "Match", "MACAddress", " ".join([device.mac] + ([str(device.set_mac)] if changed else []))
-            )
-            if not names and _shared(network, device):
-                unit.add("Match", "Type", "infiniband" if device.kind == INFINIBAND else "ether")
+    bonded = network.master_of(device, BOND) is not None
+    if mac and bonded and not unit.older_than(245):
+        unit.add("Match", "PermanentMACAddress", mac)  # a bond gives its ports its own
+    elif mac and not (bonded and names):
+        changed = [device.set_mac] if device.set_mac and device.set_mac != mac else []
+        unit.add("Match", "MACAddress", " ".join([mac] + changed))
+        if not names:
+            # What is made on a card has its address: VLANs, bridges, bonds.
+            unit.add("Match", "Type", "infiniband" if device.kind == INFINIBAND else "ether")
     if device.match_drivers:
         unit.add("Match", "Driver", " ".join(device.match_drivers))
-
-
-def _shared(network: "Network", device: "Device") -> bool:
-    """Whether another device here may carry the card's address: what is made on it."""
-    on_it = any(other.parent == device.name for other in network.devices)
-    return on_it or network.master_of(device) is not None
 
 
 def _link(unit: "Unit", network: "Network", device: "Device") -> None:

@@ -11,6 +11,7 @@ there, too, and has no address there.) What the scenario returns is printed as J
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ esac
 exit 0
 """
 FOLDERS = {
+    "ifcfg": "/etc/sysconfig/network-scripts",
     "netplan": "/etc/netplan",
     "networkmanager": "/etc/NetworkManager/system-connections",
     "networkd": "/etc/systemd/network",
@@ -123,11 +125,18 @@ class Machine:
         return call("nsenter", "--net", "--target", str(self.server.pid), *words)
 
     def _service(self):
+        plugin, daemon = "keyfile", "NetworkManager"
+        if self.service == "ifcfg":  # a NetworkManager that has the plugin: tests/ifcfg/plugin.py
+            plugin, daemon = "ifcfg-rh", os.environ["NM_DAEMON"]
+            shutil.copy(os.environ["NM_POLICY"], "/etc/dbus-1/system.d")
+            call(
+                "mount", "--bind", os.path.dirname(daemon) + "/lib/NetworkManager", "/usr/lib/NetworkManager"
+            )
         call("dbus-daemon", "--system", "--fork")
-        if self.service == "networkmanager":
+        if self.service not in NETWORKD:
             with open("/run/nm.conf", "w") as file:
-                file.write("[main]\nplugins=keyfile\ndns=none\n%s\n" % self.main)
-            words = ["NetworkManager", "--no-daemon", "--config", "/run/nm.conf", "--config-dir", "/run/none"]
+                file.write("[main]\nplugins=%s\ndns=none\n%s\n" % (plugin, self.main))
+            words = [daemon, "--no-daemon", "--config", "/run/nm.conf", "--config-dir", "/run/none"]
             self.daemon = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         else:
             words = ["install", "-d", "-o", "systemd-network", "-g", "systemd-network"]

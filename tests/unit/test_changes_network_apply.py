@@ -146,7 +146,7 @@ def test_networkd_takes_up_even_unchanged_files_where_it_is_asked_to(world):
 
 
 def test_networkmanager_keeps_the_primary_cards_connection_up(world):
-    active = 'case "$*" in *--active*) echo eth0:uuid-eth0;; esac'
+    active = 'case "$*" in *--active*) echo uuid-eth0:eth0:tsagent eth0;; esac'
     world.tool("nmcli", 'echo "nmcli $*" >> %s\n%s' % (world.log, active))
     files = [write(KEYFILE % name, PROFILE.format(name, "[ipv4]\n"), mode=0o600) for name in ("eth0", "eth1")]
     applied(ApplyNetwork("networkmanager", files, "eth0"), world.host("NetworkManager.service"))
@@ -158,7 +158,7 @@ def test_networkmanager_keeps_the_primary_cards_connection_up(world):
 
 
 def test_networkmanager_brings_the_primary_card_up_by_another_profile(world):
-    active = 'case "$*" in *--active*) echo eth0:uuid-of-the-image;; esac'
+    active = 'case "$*" in *--active*) echo uuid-of-the-image:eth0:Wired;; esac'
     world.tool("nmcli", 'echo "nmcli $*" >> %s\n%s' % (world.log, active))
     files = [write(KEYFILE % "eth0", PROFILE.format("eth0", ""), mode=0o600)]
     applied(ApplyNetwork("networkmanager", files, "eth0"), world.host("NetworkManager.service"))
@@ -202,6 +202,28 @@ def test_ifcfg_files_by_networkmanagers_plugin(world):
         "nmcli connection load " + IFCFG % "eth1",
         "nmcli --wait 0 connection up id System eth1 ifname eth1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("renderer", "path", "text", "name"),
+    [
+        ("networkmanager", KEYFILE % "eth0", PROFILE.format("eth0", ""), "tsagent eth0"),
+        # It states no identity: NetworkManager makes one of its path, and the name tells which it is.
+        ("ifcfg", IFCFG % "eth0", "DEVICE=eth0\n", "System eth0"),
+    ],
+)
+def test_networkmanager_goes_back_to_the_profiles_that_were_up(world, renderer, path, text, name):
+    world.card("eth0")
+    world.loses_route_on("nmcli", "load")
+    script = (world.bin / "nmcli").read_text()
+    script += '\ncase "$*" in *--active*) echo "id-0:eth0:%s";; esac\n' % name
+    (world.bin / "nmcli").write_text(script)
+    world.write(path, text)
+    change = ApplyNetwork(renderer, [write(path, text + "\n")], "eth9")
+    with pytest.raises(AgentError, match="taken back"):
+        change.apply(world.host("NetworkManager.service"))
+    up = "nmcli --wait 0 connection up uuid id-0 ifname eth0"
+    assert world.told()[-2:] == ["nmcli connection load " + path, up]
 
 
 def test_network_scripts_let_go_by_the_former_files(world):

@@ -112,7 +112,7 @@ class Manager(Service):
                 continue
             card = profile.interface or _card_with(host, profile.mac)
             # The primary one's connection stays up where its settings can be changed beneath it.
-            if card is not None and card == primary and active.get(card) in (profile.uuid, profile.name):
+            if card is not None and card == primary and profile.is_one_of(active.get(card, [])):
                 if host.run(["nmcli", "device", "reapply", card], timeout=_TOOL_LIMIT).status == 0:
                     continue
             problems += self._up(host, profile, card)
@@ -120,14 +120,15 @@ class Manager(Service):
 
     def go_back(self, host: "Host", files: "Files", noted: "Dict[str, Any]") -> "List[str]":
         self._load(host, files)
-        before: "Dict[str, str]" = noted.get("active") or {}
+        before: "Dict[str, List[str]]" = noted.get("active") or {}
         now = self._active(host)
-        changed = {name for profile in profiles_of(files) for name in (profile.uuid, profile.name)}
+        profiles = profiles_of(files)
         problems = []
         for card in sorted(before):
-            if now.get(card) == before[card] and before[card] not in changed:
+            changed = any(profile.is_one_of(before[card]) for profile in profiles)
+            if now.get(card) == before[card] and not changed:
                 continue
-            up = ["nmcli", "--wait", "0", "connection", "up", "uuid", before[card], "ifname", card]
+            up = ["nmcli", "--wait", "0", "connection", "up", "uuid", before[card][0], "ifname", card]
             if host.run(up, timeout=_TOOL_LIMIT).status != 0:  # a profile that it had made by itself
                 problems += _try(host, ["nmcli", "--wait", "10", "device", "connect", card], _TOOL_LIMIT)
         for card in sorted(set(now) - set(before)):
@@ -153,12 +154,12 @@ class Manager(Service):
         words = ["nmcli", "--wait", "0", "connection", "up"] + which
         return _try(host, words + (["ifname", card] if card is not None else []), _TOOL_LIMIT)
 
-    def _active(self, host: "Host") -> "Dict[str, str]":
-        """The UUID of the profile that is up on each card."""
-        words = ["nmcli", "-t", "-f", "DEVICE,UUID", "connection", "show", "--active"]
+    def _active(self, host: "Host") -> "Dict[str, List[str]]":
+        """UUID and name of the profile that is up on each card."""
+        words = ["nmcli", "-t", "-f", "UUID,DEVICE,NAME", "connection", "show", "--active"]
         rows = host.run(words, timeout=_TOOL_LIMIT).text.splitlines()
-        pairs = [row.rsplit(":", 1) for row in rows]
-        return {pair[0].replace("\\:", ":"): pair[1] for pair in pairs if len(pair) == 2 and pair[0]}
+        found = [row.split(":", 2) for row in rows]
+        return {item[1]: [item[0], item[2].replace("\\", "")] for item in found if len(item) == 3 and item[1]}
 
 
 def running(host: "Host", renderer: str) -> "Optional[Service]":
@@ -219,6 +220,10 @@ class Profile:
         self.mac = values.get("mac-address", values.get("HWADDR", "")).lower()
         off = ("false", "no")
         self.automatic = values.get("autoconnect", values.get("ONBOOT", "yes")).lower() not in off
+
+    def is_one_of(self, known: "List[str]") -> bool:
+        """Whether it goes by one of these; an ifcfg file mostly states no UUID."""
+        return bool(self.uuid and self.uuid in known) or self.name in known
 
     @property
     def rank(self) -> int:

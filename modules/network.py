@@ -5,11 +5,13 @@ primary card gets DHCP, unless somebody configured it already.
 """
 
 from tsagent import netconfig
+from tsagent.changes.card_names import RenameCards
 from tsagent.changes.netplan import GenerateNetplan
 from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
 from tsagent.netconfig import choice, renderers, source_routing, system, versions
 from tsagent.netconfig.cards import race_result
+from tsagent.netconfig.model import CARDS
 from tsagent.state import paths
 
 TYPE_CHECKING = False
@@ -83,7 +85,20 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     )
     files = renderers.render(network, renderer, options)
     _report(context, network)
-    return _changes(context, files, source, renderer, nic)
+    return _changes(context, files, source, renderer, nic) + _names(context, network)
+
+
+def _names(context: "Context", network: "Network") -> "List[Change]":
+    """What is called anew: at once where nobody uses it yet, by udev from the next start on."""
+    names = {
+        device.interface: device.set_name
+        for device in network.devices
+        if device.renamed and device.kind in CARDS and device.interface and device.set_name
+    }
+    if not names or context.asked:
+        return []
+    addresses = {nic["name"]: nic["mac"] for nic in context.facts.nics if nic["name"] in names and nic["mac"]}
+    return [RenameCards(names, addresses, "set-name")]
 
 
 def _changes(

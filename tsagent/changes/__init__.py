@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tsagent.changes.authorized_keys import AuthorizedKeys
     from tsagent.changes.base import CONVERGED, DIFFERS, UNKNOWN, Change, Later, Probe
     from tsagent.changes.card_channels import SetChannels
+    from tsagent.changes.card_names import RenameCards
     from tsagent.changes.card_race import RaceCards
     from tsagent.changes.commands import RunTool, UserCommand, UserProgram, UserScript
     from tsagent.changes.console import ShowOnConsole
@@ -59,6 +60,7 @@ _ROOMS = {
     "authorized_keys": ("AuthorizedKeys",),
     "apt": ("EditAptSources", "FetchAptKey", "MirrorSearch", "WriteAptConf"),
     "base": ("CONVERGED", "DIFFERS", "UNKNOWN", "Change", "Later", "Probe"),
+    "card_names": ("RenameCards",),
     "card_race": ("RaceCards",),
     "card_channels": ("SetChannels",),
     "commands": ("RunTool", "UserCommand", "UserProgram", "UserScript"),
@@ -134,6 +136,7 @@ __all__ = [  # noqa: PLE0604 (the names come from their rooms when they are aske
     "Probe",
     "RaceCards",
     "RefreshPackages",
+    "RenameCards",
     "ReloadSshServer",
     "RemoveFile",
     "RemoveNetworkFile",

@@ -3,6 +3,7 @@
 import os
 
 from tsagent.changes.base import CONVERGED, DIFFERS, Change, Probe
+from tsagent.changes.card_names import SERVICES, is_up
 from tsagent.netconfig.cards import RACE
 
 TYPE_CHECKING = False
@@ -20,7 +21,6 @@ GRACE = 0.25
 _AGAIN = 1.0  # between two questions on a card
 _LOOK = 0.02  # between two looks at carriers
 _ETH_P_IP = 0x0800
-_SERVICES = ("NetworkManager.service", "systemd-networkd.service", "network.service", "networking.service")
 
 
 class RaceCards(Change):
@@ -48,13 +48,13 @@ class RaceCards(Change):
         if host.root.exists(RACE):
             return Probe(CONVERGED, "they were asked in this boot")
         if host.root.is_dir("/run/systemd/system") and host.which("systemctl") is not None:
-            for unit in _SERVICES:
+            for unit in SERVICES:
                 if host.run(["systemctl", "is-active", "--quiet", unit]).status == 0:
                     return Probe(CONVERGED, "%s has them in its hands" % unit)
         return Probe(DIFFERS, "nobody has said which of them is connected")
 
     def apply(self, host: "Host") -> "Optional[str]":
-        raised = [name for name in self.cards if not _is_up(host, name)]
+        raised = [name for name in self.cards if not is_up(host, name)]
         try:
             for name in raised:
                 # One that cannot be brought up takes no part.
@@ -180,12 +180,3 @@ class _Runner:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def _is_up(host: "Host", name: str) -> bool:
-    """Whether somebody has brought the card up. Source: IFF_UP of linux/if.h."""
-    flags = host.hardware.text("/sys/class/net/%s/flags" % name)
-    try:
-        return bool(int(flags or "0", 16) & 1)
-    except ValueError:
-        return False

@@ -122,6 +122,11 @@ class Facts:
             empty.problem = "%s: %s" % (type(error).__name__, error)
             return empty
 
+    def forget(self, *names: str) -> None:
+        """Have these sections read anew when they are asked for: the machine has changed."""
+        for name in names:
+            self.__dict__.pop(name, None)
+
     def as_data(self) -> "Dict[str, Any]":
         """Every section as JSON data, with `problems` (section: why) and `doubts` (in words)."""
         data = {name: getattr(self, name) for name in _SECTIONS}

@@ -198,8 +198,6 @@ def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional
             context.choose(device.label, "left alone", "the service rdma-agent owns it", ["rdma", "nics"])
         else:
             kept.append(device)
-    if len(kept) < len(network.devices):
-        network.document = None  # it describes them all
     network.devices = kept
 
 

@@ -7,11 +7,11 @@ format, the file is written from the model. Source: netplan's YAML reference.
 
 from tsagent.netconfig.model import VRF
 from tsagent.netconfig.renderers import MARK, File
-from tsagent.netconfig.renderers.netplan_model import describe, one_for_both
+from tsagent.netconfig.renderers.netplan_model import SECTIONS, describe, one_for_both
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List
+    from typing import Any, Dict, List, Set
 
     from tsagent.netconfig.model import Network
     from tsagent.netconfig.renderers import Options
@@ -33,7 +33,12 @@ def render(network: "Network", options: "Options") -> "List[File]":
     if document is not None and _may_pass(network, document, options):
         # What nothing here can express, netplan can.
         network.problems = [item for item in network.problems if item.rule != "network-unsupported"]
-        content = {"network": _trimmed(document, 0)}
+        passed = _trimmed(document, 0)
+        # Cards that came later are not in it.
+        for section, devices in describe(network, options, but=_named(document)).items():
+            if isinstance(devices, dict):
+                passed.setdefault(section, {}).update(devices)
+        content = {"network": passed}
     else:
         content = {"network": describe(network, options)}
     return [File(PATH, MARK + dump(content), 0o600, secret=_mentions(content, _SECRET))]
@@ -47,11 +52,18 @@ def _may_pass(network: "Network", document: "Dict[str, Any]", options: "Options"
         _mentions(document, _NEWER) or any(device.kind == VRF and device.routes for device in network.devices)
     ):
         return False
+    if _named(document) - {device.name for device in network.devices}:
+        return False  # some are left alone
     # It names files after the device.
     if any(one_for_both(device) or "/" in device.name for device in network.devices):
         return False
     # netplan finds a card by its new name, which it has from the next start on.
     return bool(network.problems) or not any(device.renamed for device in network.devices)
+
+
+def _named(document: "Dict[str, Any]") -> "Set[str]":
+    """The devices of a document that are in the model, too."""
+    return {str(name) for section in SECTIONS for name in document.get(section) or {} if name != "renderer"}
 
 
 def _mentions(value: "Any", keys: "Any") -> bool:

@@ -5,13 +5,14 @@ from tsagent.netconfig.renderers.online import needed, reached_beside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Optional
+    from typing import Any, Container, Dict, List, Optional
 
     from tsagent.netconfig.model import Address, Device, Network, Route
     from tsagent.netconfig.renderers import Options
 
 _NAME = "netplan"
-_SECTIONS = {BOND: "bonds", BRIDGE: "bridges", VLAN: "vlans", VRF: "vrfs", DUMMY: "dummy-devices"}
+_SECTION = {BOND: "bonds", BRIDGE: "bridges", VLAN: "vlans", VRF: "vrfs", DUMMY: "dummy-devices"}
+SECTIONS = ("ethernets", *sorted(_SECTION.values()))
 # The bonding driver's names to netplan's.
 _BOND = {
     "mode": "mode",
@@ -67,17 +68,19 @@ _OFFLOADS = {
 }
 
 
-def describe(network: "Network", options: "Options") -> "Dict[str, Any]":
-    """What stands under `network:`."""
+def describe(network: "Network", options: "Options", but: "Container[str]" = ()) -> "Dict[str, Any]":
+    """What stands under `network:`, without the devices that have the names `but`."""
     found: "Dict[str, Any]" = {"version": 2}
     backend = (network.renderer or "").lower()
     if backend in ("networkd", "networkmanager", "network-manager", "nm"):
         found["renderer"] = "networkd" if backend == "networkd" else "NetworkManager"
     for device in network.devices:
+        if device.name in but:
+            continue
         if device.kind == DUMMY and options.netplan == 0:
             network.left_out(device, "a dummy device (it needs netplan 1.0)", _NAME)
             continue
-        section = _SECTIONS.get(device.kind, "ethernets")
+        section = _SECTION.get(device.kind, "ethernets")
         found.setdefault(section, {})[device.label] = _device(network, device, options)
     return found
 

@@ -60,7 +60,7 @@ def scalar(value: "Any") -> str:
 def _escaped(letter: str) -> str:
     if letter in '"\\':
         return "\\" + letter
-    if letter == " " or letter.isprintable():
-        return letter
     code = ord(letter)
+    if letter.isprintable() and code < 0x10000:  # what is above, older readers take for a special character
+        return letter
     return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code if code < 0x10000 else "\\U%08x" % code

@@ -4,7 +4,7 @@ import pytest
 
 from tsagent.host import Clock
 from tsagent.host.tree import Tree
-from tsagent.session.cards import LIMIT, wait_for_cards
+from tsagent.session.cards import LIMIT, look_at_queues, missed, queues_wanted, wait_for_cards
 
 
 class Machine(Clock):
@@ -95,3 +95,48 @@ def test_a_card_that_is_renamed_meanwhile_is_waited_for(machine):
     host.file("sys/class/net/eth1/device")
     wait_for_cards(host)
     assert host.settled == 1
+
+
+class Looked:
+    """A session of a boot in which the queues of these cards were looked at."""
+
+    def __init__(self, host, cards, config=None, off=()):
+        self.host = host
+        self.host.hardware = host.root
+        self.cards = cards
+        self.modules = {"network_queues": None}
+        self.off = off
+        self.snapshot = type("Snapshot", (), {"config": config or {}})
+
+    def cards_looked_at(self):
+        return self.cards
+
+
+def test_a_card_that_came_after_the_look_at_queues_is_missed(machine):
+    host = machine()
+    for name, kind in (("eth0", "1"), ("ib0", "32")):
+        host.card(name, 2, True)
+        host.file("sys/class/net/%s/type" % name, kind + "\n")
+    assert not missed(Looked(host, {"eth0"}))
+    assert not missed(Looked(host, {"eth0", "eth1"}))
+    assert missed(Looked(host, set()))
+    assert not missed(Looked(host, None))  # nobody has looked: nobody is to
+
+
+def test_queues_are_looked_at_unless_somebody_says_otherwise(machine):
+    host = machine()
+    assert queues_wanted(Looked(host, None))
+    assert queues_wanted(Looked(host, None, {"network_queues": {"channels": 2}}))
+    assert not queues_wanted(Looked(host, None, {"network_queues": {"enabled": False}}))
+    assert not queues_wanted(Looked(host, None, off={"network_queues"}))
+
+
+def test_systemd_is_told_where_it_runs(machine):
+    host = machine()
+    told = []
+    host.run = lambda argv, timeout=None: told.append(argv)
+    look_at_queues(host)
+    assert told == []
+    host.file("run/systemd/system/x")
+    look_at_queues(host)
+    assert told == [["systemctl", "--no-block", "restart", "tsagent-network-queues.service"]]

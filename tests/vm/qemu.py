@@ -98,6 +98,7 @@ class Machine:
         self.cloud = cloud
         self.uuid = uuid or cloud.tree["uuid"]
         self.ports = [_free_port(), _free_port()]  # of this machine, leading to sshd by either card
+        self.more = []  # further words for QEMU: what only one test's machine has
         self.process = None
         self.started = 0.0
         self.asked = 0
@@ -159,7 +160,21 @@ class Machine:
             known = name.split(".")[0]
             drive = "if=none,id=%s,file=%s,format=%s,cache=none" % (known, self.file(name), form)
             words += ["-drive", drive, "-device", "%s,drive=%s" % (device, known)]
-        return words
+        return words + self.more + ["-monitor", "unix:%s,server=on,wait=off" % self.file("monitor")]
+
+    def monitor(self, *commands):
+        """Give QEMU's monitor commands, such as to plug something in; what it answers."""
+        answers = b""
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as line:
+            line.settimeout(60)
+            line.connect(self.file("monitor"))
+            for command in ("",) + commands:  # its greeting ends with a prompt, too
+                if command:
+                    line.sendall(command.encode("ascii") + b"\n")
+                prompts = answers.count(b"(qemu) ")
+                while answers.count(b"(qemu) ") == prompts:
+                    answers += line.recv(4096)
+        return answers.decode("utf-8", "replace")
 
     def said(self):
         """What the machine has said until now: the kernel on its console, its journal; what it asked for."""

@@ -8,7 +8,7 @@ is taken back.
 from tsagent.errors import AgentError, LockedError
 from tsagent.netconfig.readers.metadata import keep_tables
 from tsagent.session.apply import MODULE, apply_network
-from tsagent.session.cards import cards_there, not_wanted, note_cards
+from tsagent.session.cards import cards_there, look_at_queues, not_wanted, note_cards, queues_wanted
 from tsagent.session.options import Options
 from tsagent.session.session import Session
 from tsagent.session.switches import off
@@ -48,12 +48,20 @@ def attach(host: "Host", report: "Report", source: str = "auto") -> Attached:
     session = Session(host, Options(stage=MODULE, only=MODULE, source=source), report, readonly=True)
     why = not_wanted(session)
     url = session.service_url()
-    if why is not None or url is None:
-        host.root.unlink(paths.CARDS, missing_ok=True)
-        return Attached(why or "this machine has no metadata service")
-    answer = _attach(session, url, source)
-    note_cards(host, cards)
-    return answer
+    queues = queues_wanted(session)
+    try:
+        if why is None and url is not None:
+            answer = _attach(session, url, source)
+        else:
+            answer = Attached(why or "this machine has no metadata service")
+            if not queues:
+                host.root.unlink(paths.CARDS, missing_ok=True)
+                return answer
+        note_cards(host, cards)
+        return answer
+    finally:
+        if queues:
+            look_at_queues(host)
 
 
 def _attach(session: "Session", url: str, source: str) -> Attached:

@@ -14,6 +14,9 @@ LIMIT = 10.0  # seconds; then there is none
 _PAUSE = 0.1  # seconds between two looks where udev says it is through and no card is there
 _CARDS = "/sys/class/net"
 _UDEV = "/run/udev/control"
+_ETHERNET = "1"  # ARPHRD_ETHER
+QUEUES = "network_queues"
+QUEUES_UNIT = "tsagent-network-queues.service"
 
 
 def wait_for_cards(host: "Host") -> None:
@@ -56,6 +59,30 @@ def not_wanted(session: "Session") -> "Optional[str]":
     if when is not None and "hotplug" not in when:
         return "updates: network: when: does not say hotplug"
     return None
+
+
+def queues_wanted(session: "Session") -> bool:
+    """Whether somebody here looks after the queues of cards that come later."""
+    if session.snapshot is None or QUEUES not in session.modules or QUEUES in session.off:
+        return False
+    return (session.snapshot.config.get(QUEUES) or {}).get("enabled") is not False
+
+
+def missed(session: "Session") -> bool:
+    """Whether an Ethernet card is there now that was not when queues were looked at in this boot."""
+    known = session.cards_looked_at()
+    if known is None:
+        return False
+    tree = session.host.hardware
+    there = [name for name in _cards(tree) if tree.text("%s/%s/type" % (_CARDS, name)) == _ETHERNET]
+    return not known.issuperset(there)
+
+
+def look_at_queues(host: "Host") -> None:
+    """Have systemd look at the queues of all cards once more, when what runs now has ended."""
+    if host.live and host.root.is_dir("/run/systemd/system"):
+        # Begun anew where it runs: it may be past the card that has come.
+        host.run(["systemctl", "--no-block", "restart", QUEUES_UNIT])
 
 
 def note_cards(host: "Host", cards: "Optional[str]" = None) -> None:

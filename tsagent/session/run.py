@@ -373,14 +373,18 @@ class _Run:
             self.host.run(["systemctl", "--no-block", "reboot"])
 
     def _watch_for_cards(self) -> None:
-        """From now on network cards that come are taken up, where the instance's own word is for that."""
+        """From now on network cards that come are looked at, where that is anybody's business here."""
         session = self.session
-        if not self.host.live or session.service_url() is None:
+        # One module alone does not end a boot, and a card that has just come would be taken for known.
+        if not self.host.live or self.options.only is not None:
             return
-        from tsagent.session.cards import not_wanted, note_cards
+        from tsagent.session.cards import look_at_queues, missed, not_wanted, note_cards, queues_wanted
 
-        if not_wanted(session) is None:
+        queues = queues_wanted(session)
+        if queues or (session.service_url() is not None and not_wanted(session) is None):
             note_cards(self.host)
+        if queues and missed(session):
+            look_at_queues(self.host)
 
     def _take_leave(self) -> None:
         """Start what is to happen when this process has ended."""

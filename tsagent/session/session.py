@@ -54,6 +54,7 @@ class Session:
         self.boot = host.hardware.text("/proc/sys/kernel/random/boot_id")
         self.recognition = instance_room.recognise(host, self.config, options, self.facts)
         self.snapshot: "Optional[Snapshot]" = None
+        self._looked_at: "Optional[Set[str]]" = None
         self._asked = False
         self._schemas: "Optional[List[Dict[str, Any]]]" = None
         self._journals: "Dict[str, Journal]" = {}
@@ -313,8 +314,16 @@ class Session:
 
     def look_again(self) -> None:
         """Forget the facts: between two stages the machine changes."""
+        self.cards_looked_at()
         self.facts = Facts(self.host.hardware, self.host.root, instance_type=self.facts.instance_type)
         self.host.facts = self.facts
+
+    def cards_looked_at(self) -> "Optional[Set[str]]":
+        """The network cards whose queues were looked at last in this run; None where nobody has."""
+        found = self.facts.__dict__.get("queues")
+        if found is not None:
+            self._looked_at = {card.name for card in found}
+        return self._looked_at
 
     def close(self) -> None:
         """Close the journals, which may be used again."""

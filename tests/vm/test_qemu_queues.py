@@ -53,9 +53,10 @@ class Looks:
 @pytest.fixture(scope="module")
 def looks(new_machine, new_cloud, key):
     """The looks before and after a card is attached."""
-    machine = new_machine(
-        "queues", new_cloud("queues", {"ssh_genkeytypes": ["ed25519"], "users": ["default"]})
-    )
+    # The network's configuration is left alone then: only queues are looked at for a card that comes later.
+    config = {"ssh_genkeytypes": ["ed25519"], "users": ["default"]}
+    config["updates"] = {"network": {"when": ["boot-new-instance"]}}
+    machine = new_machine("queues", new_cloud("queues", config))
     machine.more = ["-netdev", TAP % ("wide", "tsagentq0"), "-device", CARD % ("wide", "52:54:00:77:00:01")]
     machine.more += ["-device", "pcie-root-port,id=port0,chassis=1"]
     machine.start(stay=True)
@@ -64,7 +65,7 @@ def looks(new_machine, new_cloud, key):
     seen = len(re.findall(LATE, machine.said()))
     answer = machine.monitor(
         "netdev_add " + TAP % ("late", "tsagentq1"),
-        "device_add bus=port0," + CARD % ("late", "52:54:00:77:00:02"),
+        "device_add " + CARD % ("late", "52:54:00:77:00:02") + ",bus=port0",
     )
     machine.wait_for("(?s)" + "(%s.*)" % LATE * (seen + 1))
     machine.ssh(key, "root", "while systemctl is-active -q tsagent-network-queues; do sleep 0.2; done")

@@ -9,7 +9,7 @@ from tsagent.changes.card_names import RenameCards
 from tsagent.changes.netplan import GenerateNetplan
 from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
-from tsagent.netconfig import choice, renderers, source_routing, system, versions
+from tsagent.netconfig import choice, initramfs, renderers, source_routing, system, versions
 from tsagent.netconfig.cards import race_result
 from tsagent.netconfig.model import CARDS
 from tsagent.state import paths
@@ -47,11 +47,14 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     nics = context.facts.nics
     mac = context.instance.get("mac")
     nic, why = netconfig.primary_nic(nics, mac, race_result(context))
+    early = {} if context.asked.get("config") or source == choice.KERNEL else initramfs.configured(context)
     if form:
         network = netconfig.read(form, config, source)
     else:
         if nic is None:
             return context.nothing(_no_card(context))
+        if nic["name"] in early:
+            return context.nothing("the initramfs has configured %s (%s)" % (nic["name"], early[nic["name"]]))
         foreign = system.configured_by_others(context, nic)
         if foreign is not None:
             return context.nothing("%s is configured by %s already" % (nic["name"], foreign))
@@ -63,6 +66,7 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
         attached = (context.network or {}).get("attached")
         netconfig.attach(network, attached or [], nics)
     _leave_rdma_alone(context, network, nic)
+    _leave_early_alone(context, network, early)
     if network.find(network.primary) is None:
         named = bool(mac) and nic is not None and nic.get("mac") == str(mac).lower()
         network.primary = netconfig.primary_device(network, nic, named)
@@ -175,9 +179,16 @@ def _renderer(context: "Context", settings: "Dict[str, Any]", network: "Network"
 
 
 def _report(context: "Context", network: "Network") -> None:
+    if network.source == choice.IMAGE and network.problems:
+        from tsagent.netconfig.places import place
+
+        place(context, context.settings.get("network"), network.problems)
     for problem in network.problems:
-        place = " at %s" % problem.path if problem.path else ""
-        context.warn("%s%s: %s" % (network.source, place, problem.message))
+        if problem.line:
+            context.warn(str(problem))
+            continue
+        where = " at %s" % problem.path if problem.path else ""
+        context.warn("%s%s: %s" % (network.source, where, problem.message))
 
 
 def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional[Any]") -> None:
@@ -196,6 +207,18 @@ def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional
     for device in network.devices:
         if device.label in owned or (device.interface or "") in owned:
             context.choose(device.label, "left alone", "the service rdma-agent owns it", ["rdma", "nics"])
+        else:
+            kept.append(device)
+    network.devices = kept
+
+
+def _leave_early_alone(context: "Context", network: "Network", early: "Dict[str, str]") -> None:
+    """Take the devices out that the initramfs has configured: the root may come over them."""
+    kept: "List[Device]" = []
+    for device in network.devices:
+        if device.interface in early:
+            because = "the initramfs has configured it (%s)" % early[device.interface]
+            context.choose(device.label, "left alone", because, ["kernel.parameters"])
         else:
             kept.append(device)
     network.devices = kept

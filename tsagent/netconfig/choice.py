@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DISABLED = "disabled"
 IMAGE = "network: in the configuration"
+KERNEL = "network-config= on the kernel command line"
 
 
 def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str, Any, str]":
@@ -29,7 +30,7 @@ def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str,
         return DISABLED, None, "network-config=disabled on the kernel command line"
     if isinstance(word, str) and word:
         form, config = _decode(word)
-        return form, config, "network-config= on the kernel command line"
+        return form, config, KERNEL
     if settings.get("config") == DISABLED:
         return DISABLED, None, IMAGE
     config = settings["config"] if isinstance(settings.get("config"), dict) else settings

@@ -33,5 +33,6 @@ def place(context: "Context", settings: "Any", problems: "List[Problem]") -> Non
         pointer = "/network/config" if isinstance(inner, dict) else "/network"
         for problem in problems:
             if problem.path:
-                problem.name, problem.line, problem.column = document.marks.where(pointer + problem.path)
+                problem.path = pointer + problem.path
+                problem.name, problem.line, problem.column = document.marks.where(problem.path)
         return

@@ -191,7 +191,9 @@ def _addressing(entry: "Dict[str, Any]", network: "Network", device: "Device", o
         entry["link-local"] = ["ipv%d" % version for version in device.link_local]
     if device.dhcp6 and device.accept_ra is False:
         network.left_out(device, "DHCPv6 without router advertisements", _NAME)
-    if device.ipv6_autoconf is not None and device.ipv6_autoconf is not bool(device.accept_ra):
+    if device.ipv6_token and device.ipv6_generation not in (None, "eui64"):
+        network.left_out(device, "IPv6 addresses by %s beside a token" % device.ipv6_generation, _NAME)
+    if device.ipv6_autoconf is False and device.accept_ra is not False:
         network.left_out(device, "whether addresses are made from what a router advertises", _NAME)
     _overrides(entry, network, device)
     _advertisements(entry, network, device, options)

@@ -176,6 +176,8 @@ def _link(network: "Network", device: "Device") -> "Sections":
     if device.kind == INFINIBAND:
         if device.set_mac:
             network.left_out(device, "another hardware address", SERVICE)
+        if device.ethernet.wake_on_lan:
+            network.left_out(device, "wake-on-LAN for an InfiniBand card", SERVICE)
         # The daemon takes no such profile without a mode; this is the driver's own.
         return [
             (

@@ -178,7 +178,7 @@ def settings(renderer, files):
 
 
 def reasons():
-    """[(renderer, pattern of the setting, reason)] of the documentation's table."""
+    """[[renderer, pattern of the setting, reason, how often needed]] of the documentation's table."""
     with open(REASONS, encoding="utf-8") as stream:
         _, _, text = stream.read().partition("## " + HEADING)
     made = []
@@ -186,17 +186,19 @@ def reasons():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and len(cells) == 3 and "`" in cells[1]:
             for pattern in cells[1].split("`")[1::2]:
-                made.append((cells[0], pattern, cells[2]))
+                made.append([cells[0], pattern, cells[2], 0])
     return made
 
 
 def reason_of(known, renderer, case, label, fact):
     """Why a fact may differ, or nothing. A pattern is of a fact, or `CASE: [DEVICE] FACT`."""
-    for name, pattern, reason in known:
-        subjects = (
-            [fact] if ": " not in pattern else ["%s: %s" % (case, fact), "%s: %s %s" % (case, label, fact)]
-        )
+    for row in known:
+        name, pattern, reason, _ = row
+        subjects = [fact]
+        if ": " in pattern:
+            subjects = ["%s: %s" % (case, fact), "%s: %s %s" % (case, label, fact)]
         if name in (renderer, "all") and any(fnmatch.fnmatchcase(item, pattern) for item in subjects):
+            row[3] += 1
             return reason
     return ""
 
@@ -340,6 +342,10 @@ def main():
         print("\n".join(figures.lines + [""]) if figures.lines else "")
     for renderer, figures in made:
         good = figures.show(renderer) >= values.bar and not figures.unexplained and good
+    if values.against == "expected" and not values.case and not values.renderer:
+        for name, pattern, _, needed in known:
+            if not needed:
+                print("no difference needs the reason of `%s` for %s any more" % (pattern, name))
     return 0 if good or values.against == "own" else 1
 
 

@@ -8,7 +8,7 @@ from readback import settings
 from tsagent import netconfig
 from tsagent.netconfig import renderers
 
-RENDERERS = ("networkmanager", "ifcfg", "plugin", "networkd")
+RENDERERS = ("networkmanager", "ifcfg", "plugin", "networkd", "netplan")
 CASES = [
     (setting, kind, value)
     for setting in settings.SETTINGS

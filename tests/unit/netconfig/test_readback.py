@@ -14,8 +14,8 @@ from tsagent import netconfig
 from tsagent.netconfig import renderers
 
 # By whom the files are read: ifcfg files by the network scripts, or by NetworkManager's plugin.
-RENDERERS = ("networkmanager", "ifcfg", "plugin", "networkd")
-NETWORKS = 80  # made by chance, for each renderer
+RENDERERS = ("networkmanager", "ifcfg", "plugin", "networkd", "netplan")
+NETWORKS = 40  # made by chance, for each renderer
 
 
 def rendered(network, renderer):

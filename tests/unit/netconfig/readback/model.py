@@ -12,7 +12,7 @@ import copy
 from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, VRF, Route, Rule
 from tsagent.netconfig.options import Options
 
-from . import ifcfg_model, keyfile_model, networkd_model, read, values
+from . import ifcfg_model, keyfile_model, netplan_model, networkd_model, read, values
 from .settings import IDENTITY, already
 
 # What its files say, in the model's words; and what both sides are brought to.
@@ -21,6 +21,7 @@ _SERVICES = {
     "ifcfg": (ifcfg_model.scripts, ifcfg_model.common_scripts),
     "plugin": (ifcfg_model.plugin, ifcfg_model.common_plugin),
     "networkd": (networkd_model.settings, networkd_model.common),
+    "netplan": (None, netplan_model.common),
 }
 
 # What the readers make of these words, and the services' defaults, are the same: nothing was asked for.
@@ -64,6 +65,8 @@ def stated(network, renderer):
 
 def read_back(renderer, files):
     """{label: {setting: value}} of what files say."""
+    if renderer == "netplan":
+        return stated(netplan_model.network(files), renderer)
     made = {}
     for label, facts in read("ifcfg" if renderer == "plugin" else renderer, files).items():
         made[label] = _SERVICES[renderer][0](facts)

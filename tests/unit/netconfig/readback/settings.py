@@ -9,6 +9,7 @@ import copy
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
+    CARDS,
     DUMMY,
     ETHERNET,
     INFINIBAND,
@@ -112,7 +113,7 @@ class Setting:
     def _append(self, device, **rest):
         group, _, part = self.name.partition(".")
         if group == "addresses":
-            device.addresses.append(address("198.51.100.7/24", **rest))
+            device.addresses.append(address("198.51.100.%d/24" % (7 + len(device.addresses)), **rest))
         elif group == "routes":
             # A route that goes nowhere has no gateway.
             words = {"to": "203.0.113.0/24", "via": None if part == "kind" else "192.0.2.1"}
@@ -154,7 +155,7 @@ SETTINGS = [
     Setting("mac", ("52:54:00:12:34:56",), (ETHERNET, INFINIBAND)),
     Setting("match_name", ("ens*",), (ETHERNET,)),
     Setting("match_drivers", (["virtio_net"], ["virtio_net", "ena"]), (ETHERNET,)),
-    Setting("set_mac", ("02:00:00:00:00:09",), (ETHERNET, BOND, BRIDGE, VLAN, DUMMY)),
+    Setting("set_mac", ("02:00:00:00:00:09",)),
     Setting("set_name", ("lan0",), (ETHERNET,), {"mac": "52:54:00:12:34:56"}),
     Setting("dhcp4", (True,)),
     Setting("dhcp6", (True,)),
@@ -195,8 +196,8 @@ SETTINGS = [
     Setting("search", (["example.com", "example.net"],)),
     Setting("mtu", (9000,), KINDS),
     Setting("mtu6", (1400,), given=_STATIC6),
-    Setting("ethernet.wake_on_lan", (True,), (ETHERNET,)),
-    Setting("ethernet.offloads", [{name: False} for name in OFFLOADS], (ETHERNET,)),
+    Setting("ethernet.wake_on_lan", (True,), CARDS),
+    Setting("ethernet.offloads", [{name: False} for name in OFFLOADS], CARDS),
     Setting("ethernet.infiniband_mode", ("datagram", "connected"), (INFINIBAND,)),
     Setting("optional", (True,), given={"dhcp4": True}),
     Setting("activation", (MANUAL, OFF), KINDS),
@@ -231,6 +232,8 @@ ALREADY = {
     | {("dhcp4_options.identifier", "mac"), ("ra_options.use_dns", False), ("ra_options.use_domains", "no")},
     "plugin": _DOMAINS | {("critical", True), ("dhcp6_stateless", True)},
     "networkd": set(),
+    # Its services do as the router says.
+    "netplan": {("dhcp6_stateless", True)},
 }
 
 

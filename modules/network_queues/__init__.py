@@ -83,6 +83,7 @@ class _Work:
 
     def card(self, card: "Any") -> None:
         """Plan one card."""
+        wishes = self._wishes(card)
         if card.ports:
             why = "its ports carry its packets: %s" % ", ".join(card.ports)
             self._say(card, "", "left alone", why, [card.source])
@@ -91,7 +92,6 @@ class _Work:
         if owner is not None:
             self._say(card, "", "left alone", owner.because, owner.facts)
             return
-        wishes = self._wishes(card)
         if wishes.get("enabled") is False:
             self._say(card, "", "left alone", "network_queues.cards says so", ["network_queues.cards"])
             return

@@ -18,7 +18,7 @@ from tsagent.host.channels import get_channels
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INSIDE = """
 mount --make-rprivate / && mount -t sysfs sys /sys
-ip link add eth0 numrxqueues 4 numtxqueues 4 type veth peer name peer0 && ethtool -L eth0 rx 1 tx 2
+ip link add eth0 numrxqueues 4 numtxqueues 4 type veth peer name peer0 numrxqueues 1 numtxqueues 1 && ethtool -L eth0 rx 1 tx 2
 exec "$0" -c '
 import json, sys
 sys.path[:0] = sys.argv[1:3]
@@ -46,7 +46,9 @@ def text(path):
 def run_inside():
     """In the namespace: what the changes do to the card there."""
     host = Host("/")
-    seen = {"one sending queue": look(SteerPackets("eth0", [0, 1], 64), host)}
+    seen = {"first": look(SteerPackets("eth0", [0, 1], 64), host)}
+    seen["one sending queue"] = look(SteerPackets("peer0", None, 0, [[[0], [1]]]), host)
+    seen["none"] = look(SteerPackets("eth7", [0]), host)
     seen["told"] = get_channels("eth0")
     seen["raised"] = look(SetChannels("eth0", {"rx": 4, "tx": 4}), host)
     seen["ethtool"] = subprocess.check_output(["ethtool", "-l", "eth0"]).decode("utf-8")
@@ -102,6 +104,13 @@ def test_each_queue_is_steered(seen):
     for queue, (receive, flows, send) in enumerate(seen["queues"]):
         assert (int(receive.replace(",", ""), 16), flows) == (3, "4096")
         assert int(send.replace(",", ""), 16) == (1 << queue % 2 if processors > 1 else 1)
+
+
+@pytest.mark.real
+def test_with_one_sending_queue_there_is_nothing_to_choose(seen):
+    assert seen["one sending queue"] == [CONVERGED, "", None, CONVERGED, []]
+    assert seen["none"][:2] == [UNKNOWN, "there is no card eth7"]
+    assert seen["first"][0] == DIFFERS and seen["first"][3] == CONVERGED
 
 
 @pytest.mark.real

@@ -113,6 +113,9 @@ def test_a_failover_is_told_by_the_cards_below_it(card):
         ("gve-mgmnt@pci:0000:00:04.0", None),
         ("hns3-0000:7d:00.0-TxRx-2", 2),
         ("eth0-event-4", None),
+        ("ionic-eth0-adminq-0", None),
+        ("hinic_aeq1@pci:0000:3d:00.0", None),
+        ("LiquidIO0-rxtx-3", 3),
         ("eth0", None),
     ],
 )

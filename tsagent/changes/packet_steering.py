@@ -69,7 +69,8 @@ class SteerPackets(Change):
     def probe(self, host: "Host") -> Probe:
         wanted = self._wanted(host)
         if not wanted:
-            return Probe(UNKNOWN, "%s has no queues" % self.card)
+            there = host.hardware.is_dir(_DIRECTORY % self.card)
+            return Probe(CONVERGED) if there else Probe(UNKNOWN, "there is no card %s" % self.card)
         off = [path for path, value in wanted if not _same(path, host.hardware.text(path), value)]
         return Probe(DIFFERS, "%d of %d settings" % (len(off), len(wanted))) if off else Probe(CONVERGED)
 

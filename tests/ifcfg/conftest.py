@@ -6,7 +6,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(os.path.dirname(HERE))]
 SCRIPTS = os.environ.get("TSAGENT_NETWORK_SCRIPTS", "")
-collect_ignore = [] if SCRIPTS else ["test_network_scripts.py"]
+collect_ignore = [] if SCRIPTS else ["test_network_scripts.py", "test_network_scripts_apply.py"]
 
 
 def pytest_report_header():

@@ -32,6 +32,7 @@ exit 0
 """
 FOLDERS = {
     "ifcfg": "/etc/sysconfig/network-scripts",
+    "scripts": "/etc/sysconfig/network-scripts",
     "netplan": "/etc/netplan",
     "networkmanager": "/etc/NetworkManager/system-connections",
     "networkd": "/etc/systemd/network",
@@ -72,10 +73,12 @@ class Machine:
         self.service = service
         self.main = main  # of NetworkManager's configuration
         self.folder = FOLDERS[service]
+        self.renderer = "ifcfg" if service == "scripts" else service
+        self.scripts = os.environ["NETWORK_SCRIPTS"] if service == "scripts" else None
         self._mounts()
         self._neighbour()
         self.write_input("good", *GOOD)
-        done = self.agent("render", "--input", "/run/good.yaml", "--renderer", service, "--output", "/")
+        done = self.agent("render", "--input", "/run/good.yaml", "--renderer", self.renderer, "--output", "/")
         assert done.returncode == 0, done.stderr
         self._service()
         until(self.reaches, "the metadata service answers")
@@ -84,24 +87,56 @@ class Machine:
         call("mount", "--make-rprivate", "/")
         call("mount", "-t", "tmpfs", "-o", "mode=0755", "none", "/run")
         # Read-only /sys: NetworkManager then does not wait for udev, which does not run here.
-        call("mount", "-t", "sysfs", "-o", "ro", "sys", "/sys")
+        call("mount", "-t", "sysfs", "-o", "rw" if self.scripts else "ro", "sys", "/sys")
         for top in ("etc", "var"):
             for name in ("upper", "work"):
                 os.makedirs("/run/over/%s/%s" % (top, name))
-            options = "lowerdir=/{0},upperdir=/run/over/{0}/upper,workdir=/run/over/{0}/work".format(top)
+            lower = "%s/etc:/etc" % self.scripts if self.scripts and top == "etc" else "/" + top
+            options = "lowerdir={1},upperdir=/run/over/{0}/upper,workdir=/run/over/{0}/work".format(
+                top, lower
+            )
             call("mount", "-t", "overlay", "-o", options, "overlay", "/" + top)
         for folder in FOLDERS.values():
             os.makedirs(folder, exist_ok=True)
-            for name in os.listdir(folder):
+            for name in self._configured(folder):
                 os.unlink(os.path.join(folder, name))
         call("mount", "-t", "tmpfs", "none", "/var/lib/NetworkManager")
         os.makedirs("/run/dbus")
         if self.service == "netplan":
-            with open("/run/systemctl", "w") as file:
-                file.write(SYSTEMCTL)
-            os.chmod("/run/systemctl", 0o755)
-            call("mount", "--bind", "/run/systemctl", "/usr/bin/systemctl")
+            self._stand_in("/usr/bin/systemctl", SYSTEMCTL)
             call("mount", "--bind", "/usr/bin/true", "/usr/bin/udevadm")
+        if self.scripts:
+            # As the package links it. Where the tree has only what brings a card up: what ifdown comes to.
+            os.makedirs("/run/usr/sbin")
+            if os.path.exists(FOLDERS["scripts"] + "/ifdown"):
+                os.symlink(FOLDERS["scripts"] + "/ifdown", "/run/usr/sbin/ifdown")
+            else:
+                with open("/run/usr/sbin/ifdown", "w") as file:
+                    file.write("#!/bin/sh\nip addr flush dev $1\nip rule flush\nip link set $1 down\n")
+                    file.write("ip rule add from all lookup main pref 32766\n")
+                os.chmod("/run/usr/sbin/ifdown", 0o755)
+            lower = "lowerdir=/run/usr:%s/usr:/usr" % self.scripts
+            call("mount", "-t", "overlay", "-o", lower, "overlay", "/usr")
+            self._stand_in("/usr/bin/systemctl", '#!/bin/sh\n[ "$3" = network.service ]\n')
+            os.makedirs("/run/systemd/system")
+            call("hostname", "localhost")
+            with open("/etc/sysconfig/network", "w") as file:
+                # Two probes for an address in use, half a second apart; nobody answers here.
+                file.write("NETWORKING=yes\nARPING_WAIT=1\n")
+
+    def _stand_in(self, program, script):
+        path = "/run/" + os.path.basename(program)
+        with open(path, "w") as file:
+            file.write(script)
+        os.chmod(path, 0o755)
+        call("mount", "--bind", path, program)
+
+    def _configured(self, folder):
+        """The names in a folder that are no scripts."""
+        parts = ("ifcfg-", "route", "rule")
+        scripts = self.scripts and folder == self.folder
+        names = sorted(os.listdir(folder))
+        return [name for name in names if name != "ifcfg-lo" and (not scripts or name.startswith(parts))]
 
     def _neighbour(self):
         """The other namespace, kept by a process, with the web server in it."""
@@ -132,6 +167,10 @@ class Machine:
             call(
                 "mount", "--bind", os.path.dirname(daemon) + "/lib/NetworkManager", "/usr/lib/NetworkManager"
             )
+        if self.scripts:
+            call("ifup", "eth1", stderr=subprocess.DEVNULL)
+            self.daemon = subprocess.Popen(["sleep", "infinity"])
+            return
         call("dbus-daemon", "--system", "--fork")
         if self.service not in NETWORKD:
             with open("/run/nm.conf", "w") as file:
@@ -165,7 +204,7 @@ class Machine:
 
     def words(self, name, *more):
         """The words that apply a configuration that `write_input` wrote; the last of an option counts."""
-        words = ["apply", "--input", "/run/%s.yaml" % name, "--renderer", self.service]
+        words = ["apply", "--input", "/run/%s.yaml" % name, "--renderer", self.renderer]
         return words + ["--source", "imds:" + URL, "--timeout", "1.5"] + list(more)
 
     def apply(self, name, *more, wait=True):
@@ -206,7 +245,7 @@ class Machine:
         card = {"addresses": [address], "routes": [{"to": "0.0.0.0/0", "via": gateway}]}
         config = {"version": 2, "ethernets": {"eth1": card}}
         if self.service != "netplan":
-            config["renderer"] = self.service
+            config["renderer"] = self.renderer
         for key, value in more.items():
             config.setdefault(key, {}).update(value)
         with open("/run/%s.yaml" % name, "w") as file:
@@ -223,7 +262,7 @@ class Machine:
     def files(self):
         """Every file of the service's directory: content and mode."""
         found = {}
-        for name in sorted(os.listdir(self.folder)):
+        for name in self._configured(self.folder):
             path = os.path.join(self.folder, name)
             with open(path, "rb") as file:
                 found[path] = [file.read().decode("utf-8"), os.stat(path).st_mode]
@@ -231,7 +270,7 @@ class Machine:
 
     def connected_since(self, card):
         """NetworkManager's number of the connection that a card has had since it came up."""
-        if self.service in NETWORKD:
+        if self.service in NETWORKD or self.scripts:
             return None
         return call("nmcli", "-g", "GENERAL.CON-PATH", "device", "show", card)
 

@@ -318,6 +318,34 @@ def test_what_cannot_be_had_back_is_told(world):
     assert world.read(UNIT % "eth0") == "former\n"
 
 
+def test_a_file_that_cannot_be_put_back_is_told_and_tried_again(world):
+    """The others are put back all the same, and what was kept stays for the next run."""
+    world.write(UNIT % "eth0", "former\n")
+    world.write(UNIT % "eth1", "former\n")
+    blocked = world.root / (UNIT % "eth0")[1:]
+    world.clock.on_sleep = lambda: (blocked.unlink(), blocked.mkdir()) if blocked.is_file() else None
+    world.loses_route_on("networkctl", "reload")
+    host = world.host("systemd-networkd.service")
+    change = ApplyNetwork("networkd", [write(UNIT % name, "new\n") for name in ("eth0", "eth1")])
+    with pytest.raises(AgentError) as caught:
+        change.apply(host)
+    assert caught.value.code == "network-lost" and UNIT % "eth0" in str(caught.value)
+    assert world.read(UNIT % "eth1") == "former\n"
+    world.clock.on_sleep = None
+    blocked.rmdir()
+    assert applied(RestoreNetwork(world.read(paths.NETWORK_TRIAL).encode()), host)
+    assert world.read(UNIT % "eth0") == "former\n"
+
+
+def test_a_tool_that_is_not_there_keeps_no_file_from_being_put_back(world):
+    world.write(IFCFG % "eth1", "former\n")
+    world.loses_route_on("ifup", "eth1")
+    (world.bin / "ifdown").unlink()
+    with pytest.raises(AgentError, match="taken back"):
+        ApplyNetwork("ifcfg", [write(IFCFG % "eth1", "new\n")]).apply(world.host("network.service"))
+    assert world.read(IFCFG % "eth1") == "former\n"
+
+
 def test_what_is_lost_may_stay_so_where_that_is_asked_for(world):
     world.loses_route_on("networkctl", "reload")
     change = ApplyNetwork("networkd", [write(UNIT % "eth0", "new\n")], rollback=False)

@@ -113,7 +113,8 @@ def test_a_power_cut_in_the_middle_and_then_a_wrong_one_and_a_right_one(lab):
     status, output = boot["extra"]["wrong"]
     document = json.loads(output[: output.rindex("}") + 1])
     assert (status, document["state"], document["error"]["code"]) == (1, "put-back", "network-put-back")
-    assert "it lost the metadata service (%s) for 3 s" % URL in document["error"]["message"]
+    lost = "it lost the metadata service (%s) and the gateway for 3 s" % URL
+    assert lost in document["error"]["message"]
     assert held(boot, "after") == {"eth1": ["10.77.0.5"]}
 
     status, output = boot["extra"]["right"]

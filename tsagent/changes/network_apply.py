@@ -135,7 +135,7 @@ class ApplyNetwork(Change):
         left = trial.put_back(host, why)
         if left:
             raise AgentError(
-                "the new configuration was taken back: %s. The former files are back, but %s" % (why, left),
+                "the new configuration was taken back: %s. But %s" % (why, left),
                 "network-lost",
             )
         words = "the new configuration was taken back: %s. The former one is in place again" % why
@@ -192,7 +192,7 @@ class RestoreNetwork(Change):
         why = "the agent or the machine was stopped while it was being tried"
         left = trial.put_back(host, why)
         if left:
-            words = "the former network configuration is back, but %s" % left
+            words = "the former network configuration was put back, but %s" % left
             raise AgentError(words, "network-lost")
         if trial.owner is not None:
             raise AgentError("it was put back: %s" % why, "network-put-back", _HINT)

@@ -319,7 +319,10 @@ def _check(host: "Host", argv: "List[str]", limit: float = _TOOL_LIMIT) -> None:
 
 def _try(host: "Host", argv: "List[str]", limit: float = _TOOL_LIMIT) -> "List[str]":
     """Run a tool that may fail; what it said then."""
-    result = host.run(argv, timeout=limit)
+    try:
+        result = host.run(argv, timeout=limit)
+    except AgentError as error:  # it is not installed
+        return [str(error)]
     if result.status == 0 and not result.timed_out:
         return []
     return ["%s: %s" % (" ".join(argv), _complaint(result))]

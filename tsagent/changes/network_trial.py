@@ -14,7 +14,7 @@ from tsagent.state.store import read_json, read_state, write_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Mapping, Optional, Sequence
+    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
     from tsagent.changes.network_service import Service
     from tsagent.host import Host, Tree
@@ -30,8 +30,8 @@ _READ_LIMIT = 16 << 20  # bytes
 class Reached:
     """What the machine reaches: IP versions with a default route, the metadata service, the gateway.
 
-    The two last are None where they were not asked. `url` is the metadata service's. The gateway is asked
-    only where no metadata service answers.
+    The two last are None where there is none to ask. The gateway is asked beside the metadata service, which
+    may be on the link and reached without it.
     """
 
     def __init__(self, versions: "List[int]", metadata: "Optional[bool]", gateway: "Optional[bool]") -> None:
@@ -40,19 +40,15 @@ class Reached:
         self.gateway = gateway
 
     @classmethod
-    def look(
-        cls, host: "Host", url: "Optional[str]", gateway: bool = True, seconds: float = _ANSWER
-    ) -> "Reached":
-        """Look now; `gateway`: ask it where the metadata service does not answer. Each has `seconds`."""
+    def look(cls, host: "Host", url: "Optional[str]", seconds: float = _ANSWER) -> "Reached":
+        """Look now; `url` is the metadata service's. Each is given `seconds` for an answer."""
         reach = host.reach
         routes = {version: reach.default_routes(version) for version in (4, 6)}
         versions = [version for version in (4, 6) if routes[version]]
         metadata = reach.answers(url, seconds) if url else None
         there: "Optional[bool]" = None
-        if gateway and not metadata:
-            ways = [way for version in versions[:1] for way in routes[version] if way[1] is not None]
-            if ways:
-                there = any(reach.gateway(str(address), name, seconds) for name, address in ways)
+        for name, address in routes[versions[0]][:1] if versions else []:
+            there = None if address is None else reach.gateway(address, name, seconds)
         return cls(versions, metadata, there)
 
     def lost(self, now: "Reached", url: "Optional[str]") -> "List[str]":
@@ -62,7 +58,8 @@ class Reached:
             words.append("the default route" if self.versions[0] == 4 else "the default route of IPv6")
         if self.metadata and not now.metadata:
             words.append("the metadata service (%s)" % url)
-        if self.gateway and not self.metadata and not now.gateway:
+        # A new default route may lead over a link that has no gateway.
+        if self.gateway and now.gateway is False:
             words.append("the gateway")
         return words
 
@@ -78,16 +75,15 @@ def watch(host: "Host", before: Reached, url: "Optional[str]", seconds: float) -
     """
     from tsagent.host.process import Interrupted
 
-    if not before.lost(Reached([], None, None), url):
+    if not before.lost(Reached([], None, False), url):
         return []  # there is nothing to lose
     until = host.clock.monotonic() + seconds
     well: "Optional[float]" = None
     while True:
         if host.runner.interrupted:
             raise Interrupted()
-        ask = bool(before.gateway and not before.metadata)
         left = max(until - host.clock.monotonic(), _PAUSE)
-        lost = before.lost(Reached.look(host, url, ask, min(_ANSWER, left)), url)
+        lost = before.lost(Reached.look(host, url, min(_ANSWER, left)), url)
         now = host.clock.monotonic()
         if lost:
             well = None
@@ -171,15 +167,15 @@ class Trial:
         names = [name for name in self.data["makes"] if name not in self.data["links"]]
         if service is not None:
             service.let_go(host, self._interfaces())
-        present = self._restore(host)
+        present, problems = self._restore(host)
         remember(host, self.digest, why)
-        problems: "List[str]" = []
+        stuck = "; ".join(problems)
         lost: "List[str]" = []
         if service is not None:
             try:
-                problems = service.go_back(host, present, self.data["noted"])
+                problems += service.go_back(host, present, self.data["noted"])
             except AgentError as error:
-                problems = [str(error)]
+                problems.append(str(error))
             for name in names:
                 if host.hardware.exists("%s/%s" % (CARDS, name)):
                     host.run(["ip", "link", "delete", name])
@@ -187,22 +183,31 @@ class Trial:
             lost = watch(host, self.reached, self.url, patience)
         elif self.renderer == "netplan" and host.live and host.which("netplan") is not None:
             host.run(["netplan", "generate"])  # at boot its generator has read the others
+        if stuck:
+            # What is kept stays, for the next run to try again.
+            return "not all of the former files could be put back: %s" % stuck
         host.root.unlink(paths.NETWORK_TRIAL, missing_ok=True)
         host.root.flush()
         if not lost:
             return ""
-        return ("%s cannot be reached yet; %s" % (" and ".join(lost), "; ".join(problems))).rstrip("; ")
+        return (
+            "with the former files %s cannot be reached yet; %s" % (" and ".join(lost), "; ".join(problems))
+        ).rstrip("; ")
 
     def _interfaces(self) -> "List[str]":
         from tsagent.changes.network_service import names_of
 
         return names_of(dict.fromkeys(self.files))
 
-    def _restore(self, host: "Host") -> "Dict[str, Optional[bytes]]":
-        """Put each file back as it was; the content by path."""
+    def _restore(self, host: "Host") -> "Tuple[Dict[str, Optional[bytes]], List[str]]":
+        """Put each file back as it was; the content by path, and what could not be put back."""
         present: "Dict[str, Optional[bytes]]" = {}
+        problems = []
         for path in sorted(self.files):
-            present[path] = _put(host.root, path, self.files[path])
+            try:
+                present[path] = _put(host.root, path, self.files[path])
+            except OSError as error:
+                problems.append("%s: %s" % (path, error.strerror))
         records = read_records(host.root)
         for path in self.files:
             former = self.data["records"].get(path)
@@ -212,7 +217,7 @@ class Trial:
                 records.pop(path, None)
         write_records(host.root, records)
         host.root.flush()
-        return present
+        return present, problems
 
 
 def left_over(tree: "Tree") -> "Optional[Trial]":

@@ -19,6 +19,7 @@ _NEIGHBOURS = "/proc/net/arp"
 _UP = 0x1
 _REJECT = 0x200
 _COMPLETE = 0x2  # ATF_COM of linux/if_arp.h: the neighbour has answered with its address
+_LOOK = 0.02  # seconds between two looks at the neighbours
 _DISCARD = 9  # a port that mostly nobody listens at: the refusal is an answer, too
 _ANY4 = "00000000"
 _ANY6 = "0" * 32
@@ -32,7 +33,7 @@ class Reach:
         self._clock = clock
 
     def default_routes(self, version: int) -> "List[Tuple[str, Optional[str]]]":
-        """Interface and gateway (None for a link without one) of each default route that is in use.
+        """Interface and gateway (None for a link without one) of each default route, the best one first.
 
         Of the main table; of IPv6, whose list knows no tables, of any.
         """
@@ -41,8 +42,8 @@ class Reach:
         except OSError:
             return []
         read = _route4 if version == 4 else _route6
-        found = [read(row.split()) for row in rows]
-        return [route for route in found if route is not None]
+        found = sorted(route for route in (read(row.split()) for row in rows) if route is not None)
+        return [(name, gateway or None) for _, name, gateway in found]
 
     def answers(self, url: str, seconds: float) -> bool:
         """Whether a web server answers at `url` within `seconds`: any status line of http; of https, that
@@ -74,28 +75,34 @@ class Reach:
             return False
 
     def gateway(self, address: str, interface: str, seconds: float) -> bool:
-        """Whether a gateway is there: it takes or refuses a connection within `seconds`, or, of IPv4, has
-        told its hardware address.
+        """Whether a gateway is there: within `seconds` it takes or refuses a connection, or, of IPv4, tells
+        its hardware address. One that drops what it does not serve is so told from one that is not there.
         """
+        import select
         import socket
 
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        until = self._clock.monotonic() + seconds
         with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(seconds)
+            connection.setblocking(False)
             try:
                 scope = socket.if_nametoindex(interface) if family == socket.AF_INET6 else 0
-                place = (address, _DISCARD, 0, scope) if family == socket.AF_INET6 else (address, _DISCARD)
-                connection.connect(place)
-            except OSError as error:
-                if error.errno == errno.ECONNREFUSED:
+            except OSError:
+                return False  # the card has gone
+            place = (address, _DISCARD, 0, scope) if family == socket.AF_INET6 else (address, _DISCARD)
+            error = connection.connect_ex(place)
+            while error == errno.EINPROGRESS:
+                if self._neighbour(address, interface):
                     return True
-                return isinstance(error, socket.timeout) and self._neighbour(address, interface)
-        return True
+                left = until - self._clock.monotonic()
+                if left <= 0:
+                    return family == socket.AF_INET6  # silent, and not refused by the link: it has resolved
+                if select.select([], [connection], [], min(left, _LOOK))[1]:
+                    error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return error in (0, errno.ECONNREFUSED)
 
     def _neighbour(self, address: str, interface: str) -> bool:
-        """Whether the link knows the neighbour; one that drops what it does not serve is there, too."""
-        if ":" in address:
-            return True  # silent and not refused by the link: it has resolved
+        """Whether the link knows the hardware address of a neighbour, of IPv4."""
         try:
             rows = self._hardware.read(_NEIGHBOURS).decode("ascii", "replace").splitlines()
         except OSError:
@@ -107,14 +114,14 @@ class Reach:
         return False
 
 
-def _route4(words: "List[str]") -> "Optional[Tuple[str, Optional[str]]]":
+def _route4(words: "List[str]") -> "Optional[Tuple[int, str, str]]":
     """Iface Destination Gateway Flags RefCnt Use Metric Mask …; addresses as the machine's own words."""
     if len(words) < 8 or words[1] != _ANY4 or words[7] != _ANY4:
         return None
     flags = int(words[3], 16)
     if not flags & _UP or flags & _REJECT:
         return None
-    return words[0], _address4(words[2]) if words[2] != _ANY4 else None
+    return int(words[6]), words[0], _address4(words[2]) if words[2] != _ANY4 else ""
 
 
 def _address4(text: str) -> str:
@@ -123,7 +130,7 @@ def _address4(text: str) -> str:
     return ".".join(str(byte) for byte in int(text, 16).to_bytes(4, sys.byteorder))
 
 
-def _route6(words: "List[str]") -> "Optional[Tuple[str, Optional[str]]]":
+def _route6(words: "List[str]") -> "Optional[Tuple[int, str, str]]":
     """Destination, its length, source, its length, next hop, metric, references, use, flags, interface."""
     if len(words) < 10 or words[0] != _ANY6 or words[1] != "00" or words[9] == "lo":
         return None
@@ -132,5 +139,5 @@ def _route6(words: "List[str]") -> "Optional[Tuple[str, Optional[str]]]":
         return None
     import socket
 
-    gateway = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[4])) if words[4] != _ANY6 else None
-    return words[9], gateway
+    gateway = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(words[4])) if words[4] != _ANY6 else ""
+    return int(words[5], 16), words[9], gateway

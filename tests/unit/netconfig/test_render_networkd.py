@@ -11,6 +11,7 @@ from tsagent.netconfig.model import (
     INFINIBAND,
     MANUAL,
     OFF,
+    VLAN,
     VRF,
     Address,
     Device,
@@ -286,3 +287,29 @@ def test_devices_that_are_made_and_their_tables():
     rows, _ = render(vrf, systemd=239)
     assert section(rows["vrf0.netdev"], "VRF") == ["TableId=40"]
     assert problems == []
+
+
+@pytest.mark.parametrize("renderer", ["networkd", "netplan"])
+def test_the_work_grows_with_the_devices_and_not_with_their_square(renderer):
+    """Counted, not timed: how often a device's kind is looked at."""
+
+    class Counted(Device):
+        looks = 0
+
+        def __getattribute__(self, name):
+            if name == "kind":
+                Counted.looks += 1
+            return super().__getattribute__(name)
+
+    counts = []
+    for number in (50, 100):
+        network = Network()
+        for index in range(number):
+            card = Counted("e%d" % index)
+            vlan = Counted("v%d" % index, VLAN)
+            vlan.vlan, vlan.parent = 7, card.name
+            network.devices += [card, vlan]
+        Counted.looks = 0
+        renderers.render(network, renderer, renderers.Options())
+        counts.append(Counted.looks)
+    assert counts[1] <= 2 * counts[0]

@@ -2,10 +2,11 @@
 
 from tsagent.netconfig.model import AUTO, BOND, BRIDGE, DUMMY, LOOPBACK, VIRTUAL, VLAN, VRF
 from tsagent.netconfig.renderers.online import needed, reached_beside
+from tsagent.netconfig.renderers.relations import Relations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Container, Dict, List, Optional
+    from typing import Any, Container, Dict, List
 
     from tsagent.netconfig.model import Address, Device, Network, Route
     from tsagent.netconfig.renderers import Options
@@ -74,6 +75,7 @@ def describe(network: "Network", options: "Options", but: "Container[str]" = ())
     backend = (network.renderer or "").lower()
     if backend in ("networkd", "networkmanager", "network-manager", "nm"):
         found["renderer"] = "networkd" if backend == "networkd" else "NetworkManager"
+    relations = Relations(network)
     for device in network.devices:
         if device.name in but:
             continue
@@ -81,19 +83,21 @@ def describe(network: "Network", options: "Options", but: "Container[str]" = ())
             network.left_out(device, "a dummy device (it needs netplan 1.0)", _NAME)
             continue
         section = _SECTION.get(device.kind, "ethernets")
-        found.setdefault(section, {})[device.label] = _device(network, device, options)
+        found.setdefault(section, {})[device.label] = _device(network, relations, device, options)
     return found
 
 
-def _device(network: "Network", device: "Device", options: "Options") -> "Dict[str, Any]":
+def _device(
+    network: "Network", relations: "Relations", device: "Device", options: "Options"
+) -> "Dict[str, Any]":
     entry: "Dict[str, Any]" = {}
     if device.kind not in VIRTUAL:
         _card(entry, device)
-    _link(entry, network, device)
-    _virtual(entry, network, device)
-    master = network.master_of(device)
+    _link(entry, relations, device)
+    _virtual(entry, network, relations, device)
+    master = relations.master(device)
     if master is None:
-        _addressing(entry, network, device, options)
+        _addressing(entry, network, relations, device, options)
     elif device.addresses or device.routes or device.dhcp4 or device.dhcp6:
         network.left_out(device, "addresses and routes of a port; %s has to carry them" % master.label, _NAME)
     return entry
@@ -118,7 +122,7 @@ def _card(entry: "Dict[str, Any]", device: "Device") -> None:
         entry["infiniband-mode"] = device.ethernet.infiniband_mode
 
 
-def _link(entry: "Dict[str, Any]", network: "Network", device: "Device") -> None:
+def _link(entry: "Dict[str, Any]", relations: "Relations", device: "Device") -> None:
     if device.set_mac:
         entry["macaddress"] = device.set_mac
     if device.mtu:
@@ -127,7 +131,7 @@ def _link(entry: "Dict[str, Any]", network: "Network", device: "Device") -> None
         entry["ipv6-mtu"] = device.mtu6
     if device.activation != AUTO:
         entry["activation-mode"] = device.activation
-    elif needed(network, device) == "no":
+    elif needed(relations, device) == "no":
         entry["optional"] = True
     if device.critical:
         entry["critical"] = True
@@ -135,11 +139,8 @@ def _link(entry: "Dict[str, Any]", network: "Network", device: "Device") -> None
         entry["ignore-carrier"] = device.ignore_carrier
 
 
-def _virtual(entry: "Dict[str, Any]", network: "Network", device: "Device") -> None:
-    def label(name: "Optional[str]") -> str:
-        other = network.find(name)
-        return other.label if other is not None else str(name)
-
+def _virtual(entry: "Dict[str, Any]", network: "Network", relations: "Relations", device: "Device") -> None:
+    label = relations.label
     if device.kind == VLAN:
         entry["id"] = device.vlan
         entry["link"] = label(device.parent)
@@ -176,7 +177,9 @@ def _virtual(entry: "Dict[str, Any]", network: "Network", device: "Device") -> N
         entry["parameters"] = parameters
 
 
-def _addressing(entry: "Dict[str, Any]", network: "Network", device: "Device", options: "Options") -> None:
+def _addressing(
+    entry: "Dict[str, Any]", network: "Network", relations: "Relations", device: "Device", options: "Options"
+) -> None:
     for key, value in (
         ("dhcp4", device.dhcp4),
         ("dhcp6", device.dhcp6),
@@ -199,7 +202,7 @@ def _addressing(entry: "Dict[str, Any]", network: "Network", device: "Device", o
     _advertisements(entry, network, device, options)
     if device.addresses:
         entry["addresses"] = [_address(item) for item in device.addresses]
-    routes = [_route(network, device, item, options) for item in _routes(network, device, options)]
+    routes = [_route(network, device, item, options) for item in _routes(network, relations, device, options)]
     if routes:
         entry["routes"] = routes
     if device.rules:
@@ -274,15 +277,17 @@ def _address(address: "Address") -> "Any":
     return {str(address): given} if given else str(address)
 
 
-def _routes(network: "Network", device: "Device", options: "Options") -> "List[Route]":
+def _routes(
+    network: "Network", relations: "Relations", device: "Device", options: "Options"
+) -> "List[Route]":
     """Those of a device. netplan before 1.0 dies of a VRF's own: its first port has them, in its table."""
     if options.netplan != 0:
         return device.routes
     if device.kind == VRF:
-        if device.routes and not any(network.find(name) for name in device.members[:1]):
+        if device.routes and not any(relations.find(name) for name in device.members[:1]):
             network.left_out(device, "routes of a VRF without ports", _NAME)
         return []
-    vrf = network.master_of(device, VRF)
+    vrf = relations.vrf(device)
     if vrf is None or vrf.members[0] != device.name:
         return device.routes
     for route in vrf.routes:

@@ -4,10 +4,11 @@ Source: systemd.network(5); see networkd_units for what older systemd does not k
 domains of a link are taken up by systemd-resolved.
 """
 
-from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, OFF, VIRTUAL, VLAN, VRF
+from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, OFF, VIRTUAL, VRF
 from tsagent.netconfig.renderers import File, kernel_like
 from tsagent.netconfig.renderers.networkd_units import Unit
 from tsagent.netconfig.renderers.online import needed
+from tsagent.netconfig.renderers.relations import Relations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def render(network: "Network", options: "Options") -> "List[File]":
     from tsagent.netconfig.renderers.networkd_netdev import netdev
 
     files = []
+    relations = Relations(network)
     for device in network.devices:
         stem = "%s/10-tsagent-%s" % (DIRECTORY, device.label)
         if device.kind in VIRTUAL:
@@ -35,10 +37,10 @@ def render(network: "Network", options: "Options") -> "List[File]":
             link = link_file(network, device, options)
             files += [link] if link is not None else []
         unit = Unit(network, device, options.systemd)
-        _match(unit, network, device, options)
-        _link(unit, network, device)
-        master = network.master_of(device)
-        _stack(unit, network, device, master)
+        _match(unit, relations, device, options)
+        _link(unit, relations, device)
+        master = relations.master(device)
+        _stack(unit, relations, device, master)
         if master is None:
             _addressing(unit, network, device)
         elif device.addresses or device.routes or device.dhcp4 or device.dhcp6:
@@ -47,7 +49,7 @@ def render(network: "Network", options: "Options") -> "List[File]":
     return files
 
 
-def _match(unit: "Unit", network: "Network", device: "Device", options: "Options") -> None:
+def _match(unit: "Unit", relations: "Relations", device: "Device", options: "Options") -> None:
     """By its address, so that it may have another name at the next start; without one by its name.
 
     By both where it gets a name, where another card has the address, too, and where no machine was looked at.
@@ -65,7 +67,8 @@ def _match(unit: "Unit", network: "Network", device: "Device", options: "Options
         names = [device.name]
     if names:
         unit.add("Match", "Name", " ".join(names))
-    bonded = network.master_of(device, BOND) is not None
+    master = relations.master(device)
+    bonded = master is not None and master.kind == BOND
     if mac and bonded and not unit.older_than(245):
         unit.add("Match", "PermanentMACAddress", mac)  # a bond gives its ports its own
     elif mac and not (bonded and names):
@@ -78,7 +81,7 @@ def _match(unit: "Unit", network: "Network", device: "Device", options: "Options
         unit.add("Match", "Driver", " ".join(device.match_drivers))
 
 
-def _link(unit: "Unit", network: "Network", device: "Device") -> None:
+def _link(unit: "Unit", relations: "Relations", device: "Device") -> None:
     if device.set_mac and device.kind not in VIRTUAL:
         unit.add("Link", "MACAddress", device.set_mac)
     if device.mtu:
@@ -87,12 +90,12 @@ def _link(unit: "Unit", network: "Network", device: "Device") -> None:
         unit.add("Link", "Unmanaged", True)
     elif device.activation in (MANUAL, OFF):
         unit.add("Link", "ActivationPolicy", "manual" if device.activation == MANUAL else "always-down")
-    state = needed(network, device)
+    state = needed(relations, device)
     if state is not None and not unit.older_than(236):
         unit.add("Link", "RequiredForOnline", state)
 
 
-def _stack(unit: "Unit", network: "Network", device: "Device", master: "Optional[Device]") -> None:
+def _stack(unit: "Unit", relations: "Relations", device: "Device", master: "Optional[Device]") -> None:
     """What the device is a port of, and what is made on it."""
     if master is not None:
         unit.add("Network", "Bond" if master.kind == BOND else "Bridge", master.label)
@@ -103,12 +106,11 @@ def _stack(unit: "Unit", network: "Network", device: "Device", master: "Optional
             for key, values in (("Cost", master.bridge.port_cost), ("Priority", master.bridge.port_priority)):
                 if device.name in values:
                     unit.add("Bridge", key, values[device.name])
-    vrf = network.master_of(device, VRF)
+    vrf = relations.vrf(device)
     if vrf is not None:
         unit.add("Network", "VRF", vrf.label)
-    for other in network.devices:
-        if other.kind == VLAN and other.parent == device.name:
-            unit.add("Network", "VLAN", other.label)
+    for vlan in relations.vlans(device):
+        unit.add("Network", "VLAN", vlan.label)
     if device.kind == INFINIBAND and device.ethernet.infiniband_mode:
         # systemd.network(5) has a section for it, but 250 to 257 ignore it as an unknown one.
         unit.left_out("the mode of an InfiniBand card")

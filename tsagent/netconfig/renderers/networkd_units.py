@@ -9,7 +9,7 @@ from tsagent.netconfig.renderers import MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Tuple, Union
+    from typing import Dict, List, Optional, Tuple, Union
 
     from tsagent.netconfig.model import Device, Network
 
@@ -116,6 +116,7 @@ class Unit:
         self._device = device
         self._version = version
         self._sections: "List[Tuple[str, List[str]]]" = []
+        self._latest: "Dict[str, List[str]]" = {}  # rows of the last section of each name
 
     def older_than(self, version: int) -> bool:
         """Whether systemd is known to be older."""
@@ -123,7 +124,9 @@ class Unit:
 
     def begin(self, section: str) -> None:
         """Begin a further section of this name."""
-        self._sections.append((section, []))
+        rows: "List[str]" = []
+        self._sections.append((section, rows))
+        self._latest[section] = rows
 
     def add(self, section: str, key: str, value: "Union[str, int, bool]") -> bool:
         """Put `key=value` into the latest section of a name. False, and said, where systemd is too old."""
@@ -135,10 +138,9 @@ class Unit:
             return False
         if isinstance(value, bool):
             value = "yes" if value else "no"
-        if section not in (name for name, _ in self._sections):
+        if section not in self._latest:
             self.begin(section)
-        rows = [rows for name, rows in self._sections if name == section][-1]
-        rows.append("%s=%s" % (key, value))
+        self._latest[section].append("%s=%s" % (key, value))
         return True
 
     def left_out(self, setting: str) -> None:

@@ -6,23 +6,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-    from tsagent.netconfig.model import Device, Network, Route
+    from tsagent.netconfig.model import Device, Route
+    from tsagent.netconfig.renderers.relations import Relations
 
 
-def needed(network: "Network", device: "Device") -> "Optional[str]":
+def needed(relations: "Relations", device: "Device") -> "Optional[str]":
     """What the device must have reached for the machine to be online; None is networkd's default.
 
     By default systemd-networkd-wait-online waits for every device, up to two minutes for one without a cable.
     """
     if device.kind == LOOPBACK:
         return None
-    primary = network.find(network.primary)
-    master = network.master_of(primary) if primary is not None else None
-    while master is not None:
-        primary, master = master, network.master_of(master)
-    if not device.required or (primary is not None and device is not primary):
+    if not device.required or (relations.primary is not None and device is not relations.primary):
         return "no"
-    if network.master_of(device) is not None:
+    if relations.master(device) is not None:
         return "no"  # the bond or bridge decides: one cable may do
     if device.link_local == [] and not (device.wants(4) or device.wants(6)):
         return "carrier"

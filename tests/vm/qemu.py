@@ -76,6 +76,12 @@ class Cloud:
             raise BenchError("the simulator did not start: %s" % line)
         self.port = int(found.group(1))
 
+    def renew(self):
+        """Serve what `tree` says by now."""
+        with open(os.path.join(os.path.dirname(self.log_path), "tree.json"), "w", encoding="utf-8") as file:
+            json.dump(self.tree, file)
+        self.process.send_signal(signal.SIGHUP)
+
     def requests(self):
         """What was asked for until now, a line each."""
         with open(self.log_path, encoding="utf-8") as file:

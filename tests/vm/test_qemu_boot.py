@@ -94,8 +94,9 @@ class Boot:
         rules = [rule for rule in self.look("rules") if rule.get("src") == SECOND]
         assert [rule["table"] for rule in rules] == ["101"]
         routes = [route for route in self.look("routes") if route.get("table") == "101"]
-        assert [(route["dst"], route["gateway"], route["dev"]) for route in routes] == [
-            ("default", "10.105.0.1", "eth1")
+        assert sorted((route["dst"], route.get("gateway"), route["dev"]) for route in routes) == [
+            ("10.105.0.0/18", None, "eth1"),
+            ("default", "10.105.0.1", "eth1"),
         ]
         states = [line.split()[-1] for line in self.look("links").splitlines() if " eth" in line]
         assert states == ["configured", "configured"]

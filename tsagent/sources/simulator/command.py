@@ -36,7 +36,10 @@ def add_arguments(parser: "argparse.ArgumentParser") -> None:
 
 
 def main(args: "argparse.Namespace") -> int:
-    """Serve until SIGINT or SIGTERM. The first line of stdout tells the URL; requests go to stderr."""
+    """Serve until SIGINT or SIGTERM; SIGHUP reads the tree anew.
+
+    The first line of stdout tells the URL; requests go to stderr.
+    """
     user_data = _read(args.user_data) if args.user_data else None
     return serve(
         args.instance_type, args.tree, user_data, args.port, args.fault, bind=args.bind, announce=True
@@ -66,7 +69,14 @@ def serve(
         # From a thread: shutdown() waits for the loop that this handler interrupts.
         threading.Thread(target=simulator.stop, daemon=True).start()
 
+    def renew(number: int, frame: "Any") -> None:
+        try:
+            simulator.renew(load_tree(tree_file) if tree_file else {})
+        except UsageError as error:
+            _log("not taken: %s" % error)
+
     previous = [(number, signal.signal(number, stop)) for number in (signal.SIGINT, signal.SIGTERM)]
+    previous.append((signal.SIGHUP, signal.signal(signal.SIGHUP, renew)))
     try:
         if announce:
             print("serving %s/ as %s" % (simulator.url, instance_type), flush=True)

@@ -69,6 +69,7 @@ class Simulator:
         **options: "Any",
     ) -> None:
         self.instance_type = instance_type
+        self._options = options
         self.tree = trees.instance_tree(instance_type, **options)
         self.user_data = user_data.encode("utf-8") if isinstance(user_data, str) else user_data
         self._override(tree or {})
@@ -87,6 +88,12 @@ class Simulator:
         shown = "[%s]" % self.host if ":" in self.host else self.host
         self.url = "http://%s:%d" % (shown, self.port)
         self._started = time.monotonic()
+
+    def renew(self, tree: "Dict[str, Any]") -> None:
+        """Serve the instance as it is with other overrides from now on."""
+        with self._lock:
+            self.tree = trees.instance_tree(self.instance_type, **self._options)
+            self._override(tree)
 
     def _override(self, changes: "Dict[str, Any]") -> None:
         top: "Dict[str, Any]" = {"latest": {"meta-data": self.tree}}

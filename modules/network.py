@@ -81,9 +81,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     if not renderer:
         _report(context, network)
         return context.nothing(system.choose_renderer(context, context.facts.os.family)[1])
-    if renderer == "ifcfg":
-        netconfig.expand(network, nics)  # it knows no patterns
     managed = renderer == "ifcfg" and system.managed_ifcfg(context)
+    if renderer == "ifcfg" and not managed:
+        netconfig.expand(network, nics)  # the scripts know no patterns
     options = renderers.Options(
         managed, versions.systemd(context, context.facts.os.family), netplan=versions.netplan(context)
     )

@@ -54,7 +54,7 @@ class Seen:
 def test_a_card_is_plugged_in_and_taken_out(new_machine, new_cloud, key, capsys):
     cloud = new_cloud("attach", {"ssh_genkeytypes": ["ed25519"]})
     machine = new_machine("attach", cloud)
-    machine.more = ["-device", "pcie-root-port,id=slot,chassis=9"]
+    machine.more = ["-device", "pcie-root-port,id=port9,chassis=9"]
     machine.start(stay=True)
     machine.wait_for(REPORT)
     before = Seen(machine.ssh(key, "root", LOOK))
@@ -67,7 +67,7 @@ def test_a_card_is_plugged_in_and_taken_out(new_machine, new_cloud, key, capsys)
     macs = cloud.tree["network"]["interfaces"]["macs"]
     macs[MAC] = NIC
     cloud.renew()
-    plug = "device_add virtio-net-pci,netdev=net2,mac=%s,bus=slot,id=card2,romfile=" % MAC
+    plug = "device_add virtio-net-pci,netdev=net2,mac=%s,bus=port9,id=card2,romfile=" % MAC
     answer = machine.monitor("netdev_add user,id=net2,net=10.106.0.0/18,ipv6=off,restrict=on", plug)
     assert "Error" not in answer, answer
     machine.wait_for("network attach: (?!the metadata)")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 
 import pytest
 
@@ -110,6 +111,34 @@ def test_a_crash_between_record_and_file_leaves_no_edit_behind(host):
     put(host, "one\n")  # the record was written, and the file was not
     assert do(write("two\n"), host)[0] == DIFFERS
     assert host.root.read(PATH) == b"two\n"
+
+
+def killed_in(change, host, name):
+    """The state that a kill leaves just before the tree's method `name` is called for the file itself."""
+    child = os.fork()
+    if child == 0:
+        method = getattr(host.root, name)
+
+        def die(path, *words, **options):
+            if path == PATH:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return method(path, *words, **options)
+
+        setattr(host.root, name, die)
+        try:
+            change.apply(host)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def test_a_kill_before_the_file_is_there_is_no_removal(host):
+    killed_in(write("one\n"), host, "write_atomic")
+    assert not host.root.exists(PATH)
+    assert do(write("one\n"), host)[0] == DIFFERS
+    killed_in(RemoveNetworkFile(PATH), host, "unlink")
+    assert do(RemoveNetworkFile(PATH), host)[0] == DIFFERS
+    assert do(write("one\n"), host)[0] == DIFFERS
 
 
 def test_what_is_no_longer_asked_for_goes_unless_it_was_edited(host):

@@ -31,21 +31,35 @@ _HIDDEN = "***"
 class Record:
     """What the agent wrote to one path, for which instance; `former` is what it had written before.
 
-    A file that is as either of them is the agent's own.
+    A file that is as either of them is the agent's own. `coming`: there was no file, and it may not have been
+    written yet.
     """
 
-    def __init__(self, digest: str, former: str = "", instance: str = "") -> None:
+    def __init__(self, digest: str, former: str = "", instance: str = "", coming: bool = False) -> None:
         self.digest = digest
         self.former = former
         self.instance = instance
+        self.coming = coming
+
+    @classmethod
+    def from_data(cls, data: "Dict[str, Any]") -> "Record":
+        """The inverse of `as_data`. Raises KeyError and TypeError for what is none."""
+        return cls(
+            data["digest"], data.get("former", ""), data.get("instance", ""), bool(data.get("coming", False))
+        )
 
     def knows(self, content: "Optional[bytes]") -> bool:
-        """Whether the agent wrote this."""
-        return content is not None and _digest(content) in (self.digest, self.former)
+        """Whether the agent left it so; None for a file that is not there."""
+        if content is None:
+            return self.coming
+        return _digest(content) in (self.digest, self.former)
 
-    def as_data(self) -> "Dict[str, str]":
+    def as_data(self) -> "Dict[str, Any]":
         """The same as JSON data."""
-        return {"digest": self.digest, "former": self.former, "instance": self.instance}
+        data: "Dict[str, Any]" = {"digest": self.digest, "former": self.former, "instance": self.instance}
+        if self.coming:
+            data["coming"] = True
+        return data
 
 
 def parse_records(data: "Optional[bytes]") -> "Dict[str, Record]":
@@ -53,10 +67,7 @@ def parse_records(data: "Optional[bytes]") -> "Dict[str, Record]":
     if data is None:
         return {}
     try:
-        return {
-            path: Record(item["digest"], item.get("former", ""), item.get("instance", ""))
-            for path, item in loads(data)["files"].items()
-        }
+        return {path: Record.from_data(item) for path, item in loads(data)["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
@@ -150,12 +161,15 @@ class WriteNetworkFile(_Mine, WriteFile):
         records = read_records(host.root)
         before = records.get(path)
         # First, so that a file that was written just before a crash is not taken for somebody's edit.
-        former = (
-            _digest(current) if current is not None and before is not None and before.knows(current) else ""
-        )
-        records[path] = Record(_digest(self.content), former, self.instance)
+        known = current is not None and before is not None and before.knows(current)
+        former = _digest(current) if known and current is not None else ""
+        record = Record(_digest(self.content), former, self.instance, coming=current is None)
+        records[path] = record
         write_records(host.root, records)
         how = super().apply(host)
+        if record.coming:  # whoever removes it from now on means it
+            record.coming = False
+            write_records(host.root, records)
         return "; ".join(words for words in (how, saved) if words) or None
 
 
@@ -198,10 +212,11 @@ class RemoveNetworkFile(_Mine, RemoveFile):
     def apply(self, host: "Host") -> "Optional[str]":
         path = str(self.target)
         saved = self.save(host, path, read(host.root, path))
-        super().apply(host)
         records = read_records(host.root)
+        # First, so that one that has gone just before a crash is not taken for removed by somebody.
         if records.pop(path, None) is not None:
             write_records(host.root, records)
+        super().apply(host)
         return saved or None
 
 

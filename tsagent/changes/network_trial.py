@@ -212,7 +212,7 @@ class Trial:
         for path in self.files:
             former = self.data["records"].get(path)
             if former is not None:
-                records[path] = Record(former["digest"], former["former"], former["instance"])
+                records[path] = Record.from_data(former)
             else:
                 records.pop(path, None)
         write_records(host.root, records)

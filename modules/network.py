@@ -232,7 +232,7 @@ def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
     for directory, beginnings in (
         (system.PROFILES, ("tsagent-",)),
         (system.DEFAULTS, ("30-tsagent",)),
-        (system.UNITS, ("10-tsagent-",)),
+        (system.UNITS, ("10-tsagent-", "05-tsagent-")),
         (system.PLANS, ("50-tsagent.",)),
         (system.SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
     ):

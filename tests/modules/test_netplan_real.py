@@ -202,6 +202,21 @@ def test_a_card_that_came_later_is_added_to_the_document(tmp_path):
     assert sorted(yaml.safe_load(item.content)["network"]["ethernets"]) == ["eth9", "id0"]
 
 
+def test_the_file_that_names_a_card_comes_before_netplans_own(tmp_path):
+    network = Network()
+    network.devices = [device("card", interface="eth0", mac=MAC, set_name="lan0", mtu=1400, dhcp4=True)]
+    network.devices[0].ethernet.wake_on_lan = True
+    files = renderers.render(network, "netplan", renderers.Options(netplan=version()))
+    written = generate(tmp_path, files)
+    paths = [item.path for item in files] + list(written)
+    (first,) = [item for item in files if item.path.endswith(".link")]
+    assert min(os.path.basename(path) for path in paths if path.endswith(".link")) == "05-tsagent-lan0.link"
+    assert "Name=lan0\nWakeOnLan=magic\n" in first.content
+    # Found by its address alone, it is configured before it has its name, too.
+    (text,) = [text for path, text in written.items() if path.endswith(".network")]
+    assert "Name=" not in text and MAC in text
+
+
 def wrong_address(config):
     config["ethernets"]["id0"]["addresses"] = ["10.0.0.300/24", "10.0.0.3/24"]
 

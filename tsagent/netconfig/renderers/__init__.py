@@ -83,9 +83,10 @@ def render(network: "Network", renderer: str, options: "Options") -> "List[File]
         from tsagent.netconfig.renderers import netplan as module  # type: ignore[no-redef]
     else:
         raise ValueError("no such renderer: %r" % renderer)
-    _check_globals(network)
+    if renderer not in ("networkd", "netplan"):  # they leave it to systemd-resolved who can be reached
+        _check_globals(network)
     files = module.render(network, options)
-    if renderer != "networkd":
+    if renderer not in ("networkd", "netplan"):
         from tsagent.netconfig.renderers.link import link_file
 
         links = [link_file(network, device, options, whole=False) for device in network.devices if device.mac]

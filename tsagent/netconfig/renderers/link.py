@@ -31,11 +31,12 @@ _FROM_KERNEL = ("eth", "ib", "*")
 
 
 def link_file(
-    network: "Network", device: "Device", options: "Options", whole: bool = True
+    network: "Network", device: "Device", options: "Options", whole: bool = True, order: int = 10
 ) -> "Optional[File]":
     """The file of a card, None where it needs none.
 
     `whole` is with all that udev can set; without, a new name alone: the service's own files say the rest.
+    `order` is its place among such files, of which only the first counts for a card.
     """
     from tsagent.netconfig.renderers.networkd_units import Unit
 
@@ -59,7 +60,7 @@ def link_file(
         for name, key in _OFFLOADS:
             if name in ethernet.offloads:
                 unit.add("Link", key, ethernet.offloads[name])
-    return File("/etc/systemd/network/10-tsagent-%s.link" % device.label, unit.text())
+    return File("/etc/systemd/network/%02d-tsagent-%s.link" % (order, device.label), unit.text())
 
 
 def _match(unit: "Unit", device: "Device") -> bool:

@@ -5,8 +5,9 @@ nothing here does. Where a part of it is wrong, netplan would refuse all of it: 
 format, the file is written from the model. Source: netplan's YAML reference.
 """
 
-from tsagent.netconfig.model import VRF
+from tsagent.netconfig.model import CARDS, VRF
 from tsagent.netconfig.renderers import MARK, File
+from tsagent.netconfig.renderers.link import link_file
 from tsagent.netconfig.renderers.netplan_model import SECTIONS, describe, one_for_both
 
 TYPE_CHECKING = False
@@ -26,10 +27,11 @@ _SECRET = ("auth", "key", "keys", "password", "access-points", "private", "share
 
 
 def render(network: "Network", options: "Options") -> "List[File]":
-    """The one file; a document may hold the keys of tunnels and wireless networks."""
+    """The one file, where a document may bring keys of tunnels and such; and one for each new name."""
     from tsagent.netconfig.renderers.netplan_yaml import dump
 
     document = network.document
+    links: "List[File]" = []
     if document is not None and _may_pass(network, document, options):
         # What nothing here can express, netplan can.
         network.problems = [item for item in network.problems if item.rule != "network-unsupported"]
@@ -41,7 +43,12 @@ def render(network: "Network", options: "Options") -> "List[File]":
         content = {"network": passed}
     else:
         content = {"network": describe(network, options)}
-    return [File(PATH, MARK + dump(content), 0o600, secret=_mentions(content, _SECRET))]
+        for device in network.devices:
+            if device.set_name and device.kind in CARDS:
+                # Before netplan's own, 10-netplan-NAME.link, which an MTU alone brings about.
+                link = link_file(network, device, options, order=5)
+                links += [link] if link is not None else []
+    return [File(PATH, MARK + dump(content), 0o600, secret=_mentions(content, _SECRET)), *links]
 
 
 def _may_pass(network: "Network", document: "Dict[str, Any]", options: "Options") -> bool:

@@ -204,7 +204,9 @@ def _routes(facts, take, label, files):
     facts["routes"] = sorted(set(facts["routes"]))
 
 
-_TYPES = ("unicast", "local", "blackhole", "unreachable", "prohibit", "throw")
+_TYPES = (
+    "unicast", "local", "blackhole", "unreachable", "prohibit", "throw", "broadcast", "multicast", "anycast",
+)  # fmt: skip
 
 
 def _route(words, version6):

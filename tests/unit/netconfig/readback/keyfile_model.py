@@ -45,6 +45,12 @@ def settings(facts):
         flat["link_local"] = [4]
     facts.pop("ipv4.required-timeout", None)
     flat["optional"] = facts.pop("connection.autoconnect-retries", None) == "1"
+    for number, everywhere in ((4, "0.0.0.0/0"), (6, "::/0")):
+        # Without the default route is another switch than without the others; it is for a written one, too.
+        own = any(text.startswith(everywhere) for text in facts.get("routes", ()))
+        unused = facts.get("ipv%d.use_routes" % number) is False
+        if unused and facts.get("ipv%d.use_gateway" % number) and not own:
+            facts["ipv%d.use_routes" % number] = "but the default route"
     for key in ("ipv4", "ipv6", "ipv4.may_fail", "ipv6.may_fail", "ipv4.use_gateway", "ipv6.use_gateway"):
         facts.pop(key, None)
     for version in (4, 6):
@@ -89,6 +95,8 @@ def common(made):
             made["ipv6"] = "link-local"
     if 4 in (local or ()):
         made["link_local"] = [4]
+    elif local == [] and made.get("ipv6") in ("auto", "dhcp", "manual"):
+        made["link_local"] = []  # to be named: it always has one
     # Where nothing is said of IPv6, it is left to the daemon beside IPv4; without IPv4 there is none.
     version4 = made.get("dhcp4") or any(":" not in text.split()[0] for text in made.get("addresses", ()))
     if made.get("ipv6") == ("auto" if version4 else "disabled"):

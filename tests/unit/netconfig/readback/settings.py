@@ -178,7 +178,7 @@ SETTINGS = [
     Setting("routes.metric", (50,)),
     Setting("routes.table", (9,)),
     Setting("routes.on_link", (True,)),
-    Setting("routes.kind", ("blackhole", "unreachable", "prohibit", "throw", "local")),
+    Setting("routes.kind", ("blackhole", "unreachable", "prohibit", "throw", "local", "multicast")),
     Setting("routes.scope", ("link", "host")),
     Setting("routes.source", ("192.0.2.5",)),
     Setting("routes.mtu", (1400,)),

@@ -12,7 +12,7 @@ BOOTSTRAP = $(PYTHON) tools/bootstrap.py --venv $(VENV)
 RUN = PATH="$$PATH:/usr/sbin:/sbin" $(VENV)/bin/python
 SOURCES = setup.py tsagent $(wildcard modules) tests tools $(wildcard packaging)
 
-.PHONY: help demo test peer-test peer-network-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test ifcfg-test rpm deb package-test lint format types reference clean
+.PHONY: help demo test peer-test peer-network-test fuzz kill-test bench bench-quick bench-user-data vm-test boot-chart vm-console recipe-test ifcfg-test ifcfg-vm-test rpm deb package-test lint format types reference clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,10 @@ recipe-test:  ## run the recipes for image builders (root): ARGS="-k packer" for
 ifcfg-test:  ## the real readers of ifcfg files: NetworkManager's plugin, built once (root); SCRIPTS=DIR: the network scripts
 	@$(BOOTSTRAP) ifcfg
 	@TSAGENT_NETWORK_SCRIPTS="$(SCRIPTS)" $(RUN) -m pytest tests/ifcfg $(ARGS)
+
+ifcfg-vm-test:  ## bonds, VLANs, VRFs of ifcfg files, in a kernel that has them (root, ten minutes); SCRIPTS=DIR as above
+	@$(BOOTSTRAP) ifcfg-vm
+	@TSAGENT_NETWORK_SCRIPTS="$(SCRIPTS)" $(RUN) tests/ifcfg/machine.py $(ARGS)
 
 rpm:  ## the RPM packages for el7, el8 and tl4 with their source, into dist/: ARGS="--target el8" for one
 	@$(BOOTSTRAP) package

@@ -2,7 +2,8 @@
 
     python3 tools/bootstrap.py PROFILE [--venv DIR] [--requirements FILE]...
 
-PROFILE is what for: demo, test, package, package-test, boot, bench, fuzz, recipes, ifcfg, lint or venv.
+PROFILE is what for: demo, test, package, package-test, boot, bench, fuzz, recipes, ifcfg, ifcfg-vm, lint or
+venv.
 
 First the system's packages: what is missing is installed with apt-get, dnf or yum by root; anybody else is
 shown the one line that does. Then a virtual environment with the libraries. Both are remembered in the
@@ -224,6 +225,12 @@ IFCFG = [
     Need("dnsmasq", "dnsmasq-base", "dnsmasq", root=True, units=["dnsmasq.service"]),
     Need("nmcli", "network-manager", "NetworkManager", root=True, units=["NetworkManager.service"]),
 ]
+IFCFG_VM = [
+    Need("qemu-system-x86_64", "qemu-system-x86", "qemu-kvm-core", root=True),
+    Need("cpio", "cpio", "cpio", root=True),
+    Need("depmod", "kmod", "kmod", root=True),
+    Need("gzip", "gzip", "gzip", root=True),
+]
 BENCH = [
     Need("systemd-nspawn", "systemd-container", "systemd-container", root=True),
     Need("debootstrap", "debootstrap", "debootstrap", root=True),
@@ -239,6 +246,7 @@ PROFILES = {
     "boot": (PYTHON + PACKAGE + BOOT, [LIBRARIES]),
     "recipes": (PYTHON + PACKAGE + BOOT + RECIPES, [LIBRARIES, "tests/recipes/requirements.txt"]),
     "ifcfg": (PYTHON + IFCFG, [LIBRARIES]),
+    "ifcfg-vm": (PYTHON + IFCFG + IFCFG_VM, [LIBRARIES]),
     "bench": (PYTHON + PACKAGE + BENCH, [LIBRARIES, BENCH_LIBRARIES]),
     "fuzz": (PYTHON + DEMO + TEST, [LIBRARIES, FUZZ_LIBRARIES]),
     "lint": (PYTHON + LINT, [LIBRARIES, LINT_LIBRARIES]),

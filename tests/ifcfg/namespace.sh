@@ -9,12 +9,8 @@ tree=$2
 shift 2
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 none /run
-# Read-only /sys: NetworkManager then does not wait for udev, which does not run here. The scripts write there.
-mode=ro
-[ "$reader" = plugin ] || mode=rw
-mount -t sysfs -o $mode sys /sys
-mkdir -p /run/dbus /run/etc/upper/sysconfig /run/etc/work
-cp -r "$tree/etc/." /run/etc/upper
+mkdir -p /run/dbus /run/etc/upper/sysconfig/network-scripts /run/etc/work
+mount -t sysfs sys /sys
 lower=/etc
 if [ "$reader" = plugin ]; then
     mkdir -p /run/etc/upper/dbus-1/system.d
@@ -24,7 +20,13 @@ else
     # Two probes for an address in use, half a second apart; nobody answers here.
     printf 'NETWORKING=yes\nARPING_WAIT=1\n' >/run/etc/upper/sysconfig/network
     : >/run/etc/upper/resolv.conf
+    cp -r "$tree/etc/." /run/etc/upper
+    if [ -d /lib/modules ]; then # may be a mount of its own, which the overlay hides
+        mkdir /run/modules
+        mount --bind /lib/modules /run/modules
+    fi
     mount -t overlay -o lowerdir="$NETWORK_SCRIPTS/usr:/usr" none /usr
+    [ ! -d /run/modules ] || mount --bind /run/modules /lib/modules
     mkdir -p /run/lib/upper/dhclient /run/lib/work
     mount -t overlay -o lowerdir=/var/lib,upperdir=/run/lib/upper,workdir=/run/lib/work none /var/lib
     hostname localhost
@@ -46,25 +48,33 @@ dnsmasq --conf-file=/dev/null --pid-file=/run/dnsmasq.pid --leasefile-ro --port=
     --dhcp-range=fd00:73::50,fd00:73::60,64,1h --dhcp-option=option:dns-server,10.77.0.2 \
     --dhcp-option=option:domain-search,lease.example --dhcp-option="option6:dns-server,[fd00:73::2]"
 dbus-daemon --system --fork
-wait_for() {
-    tries=150
-    until ip -o addr show | grep -v tentative | grep -q "inet6\? $1"; do
-        tries=$((tries - 1))
-        if [ $tries -eq 0 ]; then
-            echo "no address $1" >&2
-            ip addr >&2
-            cat /run/reader.log /run/dnsmasq.log >&2
-            exit 1
-        fi
+# within SECONDS COMMAND...: try a command until it does; PATIENCE is for machines that are so many times slower.
+within() {
+    end=$(($(date +%s) + $1 * ${PATIENCE:-1}))
+    shift
+    until "$@"; do
+        [ "$(date +%s)" -lt $end ] || return 1
         sleep 0.1
     done
+}
+has_address() {
+    ip -o addr show | grep -v tentative | grep -q "inet6\? $1"
+}
+answers() {
+    nmcli --terse general status >/dev/null 2>&1
 }
 if [ "$reader" = plugin ]; then
     mount -t tmpfs none /var/lib/NetworkManager
     printf '[main]\nplugins=ifcfg-rh\ndns=none\nno-auto-default=*\n' >/run/nm.conf
     printf '[logging]\nbackend=syslog\nlevel=INFO\n[keyfile]\nunmanaged-devices=interface-name:peer*\n' >>/run/nm.conf
+    # It waits for udev, which does not run here, unless /sys is read-only when it starts. Later it writes there.
+    mount -o remount,ro /sys
     "$NM_DAEMON" --no-daemon --log-level=INFO --config /run/nm.conf --config-dir /run/none \
         --intern-config /run/intern.conf --system-config-dir /run/none >/run/reader.log 2>&1 &
+    within 15 answers
+    mount -o remount,rw /sys
+    cp -r "$tree/etc/." /etc
+    nmcli connection reload
 else
     # In the order of the scripts' own service: cards and bonds, VLANs, bridges.
     cd /etc/sysconfig/network-scripts
@@ -76,16 +86,12 @@ else
     done
 fi
 for address in "$@"; do
-    wait_for "$address"
+    within 15 has_address "$address" && continue
+    echo "no address $address" >&2
+    ip addr >&2
+    cat /run/reader.log /run/dnsmasq.log >&2
+    exit 1
 done
-if [ "$reader" = plugin ]; then
-    tries=100
-    until nmcli --terse general status >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ]
-        sleep 0.1
-    done
-fi
 if [ -n "$THEN" ]; then
     sh -ec "$THEN" >&2
 fi

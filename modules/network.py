@@ -10,7 +10,7 @@ from tsagent.changes.netplan import GenerateNetplan
 from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
 from tsagent.netconfig import choice, initramfs, renderers, source_routing, system, versions
-from tsagent.netconfig.cards import race_result
+from tsagent.netconfig.cards import candidates, race_result
 from tsagent.netconfig.model import CARDS
 from tsagent.state import paths
 
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Union
 
     from tsagent.changes.base import Change
-    from tsagent.netconfig.model import Device, Network
+    from tsagent.netconfig.model import Network
     from tsagent.registry.context import Context, Nothing
 
-_RDMA_AGENT = (
-    "/usr/lib/systemd/system/rdma-agent.service",
-    "/etc/systemd/system/rdma-agent.service",
-    "/etc/init.d/rdma-agent",
-)
 # A network service runs, or has run: looked at before anything is asked of one. The last: a configuration
 # was put back, and must not be put in place without being tried.
 _SIGNS = ("/run/NetworkManager", "/run/systemd/netif", "/var/lock/subsys/network", paths.NETWORK_PUT_BACK)
@@ -46,7 +41,11 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
         return context.nothing("network configuration is disabled by %s" % source)
     nics = context.facts.nics
     mac = context.instance.get("mac")
-    nic, why = netconfig.primary_nic(nics, mac, race_result(context))
+    rdma = system.owned_by_rdma_agent(context)
+    others = [card for card in nics if card["name"] not in rdma]
+    nic, why = netconfig.primary_nic(others if candidates(others) else nics, mac, race_result(context))
+    if nic is not None:
+        rdma.discard(nic["name"])
     early = {} if context.asked.get("config") or source == choice.KERNEL else initramfs.configured(context)
     if form:
         network = netconfig.read(form, config, source)
@@ -65,8 +64,9 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     if not context.asked.get("config"):
         attached = (context.network or {}).get("attached")
         netconfig.attach(network, attached or [], nics)
-    _leave_rdma_alone(context, network, nic)
-    _leave_early_alone(context, network, early)
+    owners = dict.fromkeys(rdma, "the service rdma-agent owns it")
+    owners.update((name, "the initramfs has configured it (%s)" % early[name]) for name in early)
+    _leave_alone(context, network, owners)
     if network.find(network.primary) is None:
         named = bool(mac) and nic is not None and nic.get("mac") == str(mac).lower()
         network.primary = netconfig.primary_device(network, nic, named)
@@ -191,37 +191,27 @@ def _report(context: "Context", network: "Network") -> None:
         context.warn("%s%s: %s" % (network.source, where, problem.message))
 
 
-def _leave_rdma_alone(context: "Context", network: "Network", primary: "Optional[Any]") -> None:
-    """Take the devices out that the RDMA service of the image owns: it would be fought over."""
-    if not any(context.exists(path) for path in _RDMA_AGENT):
-        return
-    cards = {name for device in context.facts.rdma for name in device.get("netdevs") or []}
-    bonds = {
-        nic["name"]: set(nic.get("ports") or []) for nic in context.facts.nics if nic.get("kind") == "bond"
-    }
-    owned: "Set[str]" = {name for name, ports in bonds.items() if ports & cards}
-    owned |= cards
-    if primary is not None:
-        owned.discard(primary["name"])
-    kept: "List[Device]" = []
-    for device in network.devices:
-        if device.label in owned or (device.interface or "") in owned:
-            context.choose(device.label, "left alone", "the service rdma-agent owns it", ["rdma", "nics"])
-        else:
-            kept.append(device)
-    network.devices = kept
+def _leave_alone(context: "Context", network: "Network", owners: "Dict[str, str]") -> None:
+    """Take out the devices that somebody else sees to, and what is made of those: it would be fought over.
 
-
-def _leave_early_alone(context: "Context", network: "Network", early: "Dict[str, str]") -> None:
-    """Take the devices out that the initramfs has configured: the root may come over them."""
-    kept: "List[Device]" = []
-    for device in network.devices:
-        if device.interface in early:
-            because = "the initramfs has configured it (%s)" % early[device.interface]
-            context.choose(device.label, "left alone", because, ["kernel.parameters"])
-        else:
-            kept.append(device)
-    network.devices = kept
+    `owners` says for the kernel's name of a device who does.
+    """
+    gone: "Dict[str, str]" = {}
+    more = True
+    while more:
+        more = False
+        for device in network.devices:
+            if device.name in gone:
+                continue
+            owner = owners.get(device.label) or owners.get(device.interface or "")
+            below = [name for name in [*device.members, device.parent] if name in gone]
+            if owner is None and below:
+                owner = "it is on %s" % below[0]
+            if owner is not None:
+                gone[device.name] = owner
+                context.choose(device.label, "left alone", owner, ["rdma", "nics", "kernel.parameters"])
+                more = True
+    network.devices = [device for device in network.devices if device.name not in gone]
 
 
 def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":

@@ -21,7 +21,8 @@ def plan(context: "Context") -> "Union[Nothing, List[Change]]":
     form, _, source = choice.configuration(context, context.settings.get("network") or {})
     if form:
         return context.nothing("%s says how the network is to be" % source)
-    cards = candidates(context.facts.nics)
+    owned = system.owned_by_rdma_agent(context)
+    cards = [card for card in candidates(context.facts.nics) if card["name"] not in owned]
     if len(cards) < 2:
         return context.nothing("there is only one card" if cards else "there is no network card")
     mac = context.instance.get("mac")

@@ -4,7 +4,7 @@ from tsagent.netconfig.renderers import ours
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional, Tuple
+    from typing import Any, List, Optional, Set, Tuple
 
     from tsagent.registry.context import Context
 
@@ -20,6 +20,25 @@ _PLANS = (PLANS, "/run/netplan", "/usr/lib/netplan", "/lib/netplan")
 _NETPLAN = ("/usr/lib/systemd/system-generators/netplan", "/lib/systemd/system-generators/netplan")
 _INTERFACES = "/etc/network/interfaces"
 _LIBRARIES = ("/usr/lib64/NetworkManager", "/usr/lib/NetworkManager")
+
+_RDMA_AGENT = (
+    "/usr/lib/systemd/system/rdma-agent.service",
+    "/etc/systemd/system/rdma-agent.service",
+    "/etc/init.d/rdma-agent",
+)
+
+
+def owned_by_rdma_agent(context: "Context") -> "Set[str]":
+    """The cards and bonds that the RDMA service of the image sees to; none where it is not installed."""
+    if not any(context.exists(path) for path in _RDMA_AGENT):
+        return set()
+    cards = {name for device in context.facts.rdma for name in device.get("netdevs") or []}
+    bonds = {
+        nic["name"]
+        for nic in context.facts.nics
+        if nic.get("kind") == "bond" and cards & set(nic.get("ports") or [])
+    }
+    return cards | bonds
 
 
 def choose_renderer(context: "Context", family: "Optional[str]") -> "Tuple[str, str]":

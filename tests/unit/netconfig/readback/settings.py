@@ -332,6 +332,7 @@ def made_of(chosen):
             if name.startswith("bond.") and mode and name[5:] not in ("mode", "miimon") + BOND_OF_MODE[mode]:
                 continue
             BY_NAME[name].set(device, value)
+        _in_one(device, rows)
         if device.set_name:
             device.set_name = "lan%d" % number
         if device.mac:
@@ -343,6 +344,29 @@ def made_of(chosen):
                 table[names[port]] = table.pop(port)
         network.devices += part.devices
     return network
+
+
+def _in_one(device, rows):
+    """One more route and rule with all that was chosen for several; of IPv6 where the number is odd."""
+    for group, kind, places in (("routes", Route, device.routes), ("rules", Rule, device.rules)):
+        words = {name.partition(".")[2]: value for name, value in rows if name.startswith(group + ".")}
+        if len(words) < 2:
+            continue
+        version6 = len(words) % 2 == 1
+        if group == "rules":
+            words.setdefault("source", "2001:db8:7::/64" if version6 else "192.0.2.128/25")
+            words.setdefault("table", 13)
+            if version6:
+                words.update(source="2001:db8:7::/64", to="2001:db8:9::/64")
+        else:
+            words["to"] = "2001:db8:9::/48" if version6 else "203.0.113.64/26"
+            words["via"] = None if "kind" in words else "2001:db8::1" if version6 else "192.0.2.1"
+            if words["via"] is None:
+                words.pop("on_link", None)  # it is said of a gateway
+            if version6:
+                words.pop("scope", None)  # the kernel has none there
+                words.update({"source": "2001:db8::5"} if "source" in words else {})
+        places.append(kind(**words))
 
 
 def smaller(chosen, fails):

@@ -91,9 +91,11 @@ def settings(facts):
         value = flat.pop("ra_options." + theirs, None)
         if value is not None:
             flat["dhcp6_options." + ours] = value
-    for key in ("IPv6AcceptRA.UseGateway", "IPv6AcceptRA.UseRoutePrefix"):
-        if key in facts:
-            flat["dhcp6_options.use_routes"] = values.switch(facts.pop(key))
+    # The default route and the others have a switch each.
+    switches = [facts.pop("IPv6AcceptRA." + key, None) for key in ("UseGateway", "UseRoutePrefix")]
+    switches = [values.switch(item) for item in switches if item is not None]
+    if switches:
+        flat["dhcp6_options.use_routes"] = switches[0] if len(set(switches)) * len(switches) == 2 else "some"
     if facts.pop("DHCPv6.DUIDType", None) == "link-layer":
         flat["dhcp6_options.identifier"] = "mac"
     if facts.pop("DHCPv6.WithoutRA", None) == "information-request":

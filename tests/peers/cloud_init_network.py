@@ -101,7 +101,7 @@ def render(case, renderer):
             for number, (mac, name) in enumerate(sorted(case["names"].items()), 2)
         ]
         netconfig.resolve(network, cards)
-        files = renderers.render(network, renderer, renderers.Options())
+        files = renderers.render(network, renderer, renderers.Options(offline=True))
         return {item.path: item.content for item in files}, [str(item) for item in network.problems]
     with tempfile.TemporaryDirectory(prefix="tsagent-peers-") as output:
         made = netconfig.render(given, "case", renderer, output)

@@ -55,7 +55,11 @@ STATIC = {"IPV6INIT": "yes", "IPV6_AUTOCONF": "no", "IPV6_FORCE_ACCEPT_RA": "no"
 # (settings, for the scripts, for the plugin); a value of None is not there.
 CARDS = [
     ({}, {"TYPE": "Ethernet", "DEVICE": "eth0", "HWADDR": MAC, "ONBOOT": "yes", "BOOTPROTO": "none"}, {}),
-    ({"dhcp4": True}, {"BOOTPROTO": "dhcp", "IPV6INIT": None, "PERSISTENT_DHCLIENT": None}, {}),
+    (
+        {"dhcp4": True},
+        {"BOOTPROTO": "dhcp", "IPV6INIT": None, "PERSISTENT_DHCLIENT": "1", "DHCLIENTARGS": None},
+        {"PERSISTENT_DHCLIENT": None},
+    ),
     (
         {"dhcp4": True, "optional": True},
         {"PERSISTENT_DHCLIENT": "1", "DHCLIENTARGS": "-nw"},
@@ -275,6 +279,11 @@ def test_the_name_of_a_card():
         assert files["ifcfg-lan0"]["HWADDR"] == MAC
         files, _ = rendered(device("eth0", interface=None, set_name="lan0"), managed=managed)
         assert files["ifcfg-lan0"]["DEVICE"] == "lan0"
+
+
+def test_nothing_is_tuned_for_a_reader_that_is_only_assumed():
+    files, _ = rendered(device(dhcp4=True), offline=True)
+    assert "PERSISTENT_DHCLIENT" not in files["ifcfg-eth0"]
 
 
 def test_routes_as_assignments_or_as_arguments():

@@ -36,10 +36,11 @@ def ipv4(sheet: "Sheet") -> "List[Address]":
         sheet.put("BOOTPROTO", "none")
     if only_link_local and (device.dhcp4 or addresses or not sheet.managed):
         sheet.left_out("an IPv4 link-local address")
-    if device.dhcp4 and device.optional and not sheet.managed:
-        # Nothing waits for its lease: the client goes to the background at once, and does not give up.
+    if device.dhcp4 and not sheet.managed and (device.optional or sheet.on_machine):
+        # Else the scripts give up for good after the first unanswered minute.
         sheet.put("PERSISTENT_DHCLIENT", 1)
-        sheet.put("DHCLIENTARGS", "-nw")
+    if device.dhcp4 and device.optional and not sheet.managed:
+        sheet.put("DHCLIENTARGS", "-nw")  # nothing waits for its lease: to the background at once
     aliases: "List[Address]" = []
     index = 0
     for address in addresses:

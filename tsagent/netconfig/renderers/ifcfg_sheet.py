@@ -23,7 +23,8 @@ class Sheet(Assignments):
     """The assignments for `device`; `managed` says that the plugin reads them, not the scripts.
 
     `name` is what the kernel calls the device; None where it has no name yet, or another one until the next
-    start: then its hardware address alone tells which card it is.
+    start: then its hardware address alone tells which card it is. `on_machine` says that the reader is known
+    to be there; else it is only assumed, and nothing is tuned for it.
     """
 
     def __init__(self, network: "Network", device: "Device", options: "Options") -> None:
@@ -31,6 +32,7 @@ class Sheet(Assignments):
         self.network = network
         self.device = device
         self.managed = options.managed
+        self.on_machine = not options.offline
         self.name = device.kernel_name
         if device.kind not in CARDS:
             self.name = device.label

@@ -145,6 +145,8 @@ def scenario(service):
             "bond0": ["cat", "/proc/net/bonding/bond0"],
             "bond1": ["cat", "/proc/net/bonding/bond1"],
             "log": ["journalctl", "--no-pager", "-o", "cat", "-b", "-u", SERVICES[service]],
+            "eth0": ["networkctl", "--no-pager", "status", "eth0"],
+            "eth1": ["networkctl", "--no-pager", "status", "eth1"],
             "eth4": ["ip", "-j", "-d", "link", "show", "eth4"],
         },
     }
@@ -250,3 +252,13 @@ def test_a_dummy(looks):
     dummy = links(looks)["dm0"]
     assert (held(dummy), dummy["mtu"]) == ({"10.66.0.1/32", "fd00:66::1/128"}, 1300)
     assert dummy["linkinfo"]["info_kind"] == "dummy"
+
+
+def test_networkd_takes_every_line_and_knows_the_ports_of_a_bond(seen):
+    log = seen["networkd"]["log"]
+    assert "bond0.7: Link UP" in log
+    words = ("unknown", "ignoring", "invalid", "failed", "could not")
+    assert [row for row in log.splitlines() if any(word in row.lower() for word in words)] == []
+    # By their permanent addresses: each of the two has the bond's by then.
+    for name in ("eth0", "eth1"):
+        assert "/etc/systemd/network/10-tsagent-%s.network" % name in seen["networkd"][name]

@@ -18,7 +18,8 @@ from tsagent.host.channels import get_channels
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 INSIDE = """
 mount --make-rprivate / && mount -t sysfs sys /sys
-ip link add eth0 numrxqueues 4 numtxqueues 4 type veth peer name peer0 numrxqueues 1 numtxqueues 1 && ethtool -L eth0 rx 1 tx 2
+ip link add eth0 numrxqueues 4 numtxqueues 4 type veth peer name peer0 numrxqueues 1 numtxqueues 1 &&
+ethtool -L eth0 rx 1 tx 2
 exec "$0" -c '
 import json, sys
 sys.path[:0] = sys.argv[1:3]

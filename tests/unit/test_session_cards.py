@@ -1,10 +1,20 @@
 """The local stage waits for network cards, and no longer than it must."""
 
+import os
+
 import pytest
 
-from tsagent.host import Clock
+from tsagent.host import Clock, Host, Runner
 from tsagent.host.tree import Tree
-from tsagent.session.cards import LIMIT, look_at_queues, missed, queues_wanted, wait_for_cards
+from tsagent.session.cards import (
+    LIMIT,
+    look_at_queues,
+    missed,
+    queues_wanted,
+    remember_cards,
+    wait_for_cards,
+    watch_for_cards,
+)
 
 
 class Machine(Clock):
@@ -140,3 +150,34 @@ def test_systemd_is_told_where_it_runs(machine):
     host.file("run/systemd/system/x")
     look_at_queues(host)
     assert told == [["systemctl", "--no-block", "restart", "tsagent-network-queues.service"]]
+
+
+def test_cards_that_came_while_the_machine_was_off_are_looked_at(tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    log = tmp_path / "log"
+    (tools / "systemctl").write_text('#!/bin/sh\necho "$*" >>%s\n' % log)
+    (tools / "systemctl").chmod(0o755)
+    root = tmp_path / "root"
+    host = Host(str(root), runner=Runner("%s:%s" % (tools, os.defpath)))
+    host.instance_dir = "/var/lib/tsagent/instances/ins-1"
+
+    def card(name):
+        (root / "sys/class/net" / name / "device").mkdir(parents=True)
+        (root / "sys/class/net" / name / "address").write_text("52:54:00:aa:00:01\n")
+
+    def known():
+        return [line.split()[0] for line in (root / "run/tsagent/cards").read_text().splitlines()]
+
+    card("eth0")
+    watch_for_cards(host)  # the first boot's end: what is there has been configured
+    assert known() == ["eth0"] and not log.exists()
+    watch_for_cards(host)
+    assert not log.exists()
+    card("eth1")
+    watch_for_cards(host)  # the next boot
+    assert known() == ["eth0"]
+    assert log.read_text() == "--no-block restart tsagent-attach.timer\n"
+    remember_cards(host, "eth0 52:54:00:aa:00:01\neth1 52:54:00:aa:00:01\n")
+    watch_for_cards(host)
+    assert known() == ["eth0", "eth1"] and len(log.read_text().splitlines()) == 1

@@ -18,6 +18,7 @@ pytestmark = [
 REPORT = "bench: the report is there"
 MAC = "52:54:00:77:00:02"
 ADDRESS = "10.106.0.17"
+NETDEV = "user,id=net2,net=10.106.0.0/18,ipv6=off,restrict=on"
 NIC = {
     "local-ipv4s": {
         ADDRESS: {"gateway": "10.106.0.1", "local-ipv4": ADDRESS, "subnet-mask": "255.255.192.0"}
@@ -50,6 +51,7 @@ class Seen:
 
 
 def test_a_card_is_plugged_in_and_taken_out(new_machine, new_cloud, key):
+    """While the machine runs; then one while it is off."""
     cloud = new_cloud("attach", {"ssh_genkeytypes": ["ed25519"]})
     machine = new_machine("attach", cloud)
     machine.more = ["-device", "pcie-root-port,id=port9,chassis=9"]
@@ -66,7 +68,7 @@ def test_a_card_is_plugged_in_and_taken_out(new_machine, new_cloud, key):
     macs[MAC] = NIC
     cloud.renew()
     plug = "device_add virtio-net-pci,netdev=net2,mac=%s,bus=port9,id=card2,romfile=" % MAC
-    answer = machine.monitor("netdev_add user,id=net2,net=10.106.0.0/18,ipv6=off,restrict=on", plug)
+    answer = machine.monitor("netdev_add " + NETDEV, plug)
     assert "Error" not in answer, answer
     machine.wait_for("network attach: (?!the metadata)")
     seen = Seen(machine.ssh(key, "root", LOOK))
@@ -85,5 +87,16 @@ def test_a_card_is_plugged_in_and_taken_out(new_machine, new_cloud, key):
     assert (after.rules, after.rest) == (before.rules, before.rest)
     assert ADDRESS not in after.addresses and after.routes == []
     with contextlib.suppress(BenchError):  # the connection may go before the command has ended
+        machine.ssh(key, "root", "systemctl poweroff")
+    machine.wait_off()
+
+    macs[MAC] = NIC
+    cloud.renew()
+    machine.more += ["-netdev", NETDEV, "-device", "virtio-net-pci,netdev=net2,romfile=,mac=" + MAC]
+    machine.start(stay=True)
+    machine.wait_for("network attach: (?!the metadata)")
+    seen = Seen(machine.ssh(key, "root", LOOK))
+    assert seen.rules[ADDRESS] == "102" and len(seen.routes) == 2
+    with contextlib.suppress(BenchError):
         machine.ssh(key, "root", "systemctl poweroff")
     machine.wait_off()

@@ -8,7 +8,14 @@ is taken back.
 from tsagent.errors import AgentError, LockedError
 from tsagent.netconfig.readers.metadata import keep_tables
 from tsagent.session.apply import MODULE, apply_network
-from tsagent.session.cards import cards_there, look_at_queues, not_wanted, note_cards, queues_wanted
+from tsagent.session.cards import (
+    cards_there,
+    look_at_queues,
+    not_wanted,
+    note_cards,
+    queues_wanted,
+    remember_cards,
+)
 from tsagent.session.options import Options
 from tsagent.session.session import Session
 from tsagent.session.switches import off
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
 # Seconds for the service to know a card that is there: it is told beside the machine, not before.
 PATIENCE = 60.0
 _PAUSE = 2.0  # seconds between two questions
-_ANSWER = 15.0  # seconds for one answer
+_ANSWER = 30.0  # seconds for one answer; at a boot the network may be on its way
 _LOCK = 120.0  # seconds for another run of the agent to end
 
 
@@ -52,12 +59,13 @@ def attach(host: "Host", report: "Report", source: str = "auto") -> Attached:
     try:
         if why is None and url is not None:
             answer = _attach(session, url, source)
+            remember_cards(host, cards)
         else:
             answer = Attached(why or "this machine has no metadata service")
-            if not queues:
+            if queues:
+                note_cards(host, cards)
+            else:
                 host.root.unlink(paths.CARDS, missing_ok=True)
-                return answer
-        note_cards(host, cards)
         return answer
     finally:
         if queues:

@@ -14,6 +14,7 @@ LIMIT = 10.0  # seconds; then there is none
 _PAUSE = 0.1  # seconds between two looks where udev says it is through and no card is there
 _CARDS = "/sys/class/net"
 _UDEV = "/run/udev/control"
+_KNOWN = "/cards"  # in the instance's directory
 _ETHERNET = "1"  # ARPHRD_ETHER
 QUEUES = "network_queues"
 QUEUES_UNIT = "tsagent-network-queues.service"
@@ -83,6 +84,30 @@ def look_at_queues(host: "Host") -> None:
     if host.live and host.root.is_dir("/run/systemd/system"):
         # Begun anew where it runs: it may be past the card that has come.
         host.run(["systemctl", "--no-block", "restart", QUEUES_UNIT])
+
+
+def watch_for_cards(host: "Host") -> None:
+    """From now on cards that come are taken up; so are those that came or went while the machine was off."""
+    there = cards_there(host)
+    try:
+        known = host.root.read(host.instance_dir + _KNOWN).decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        known = there
+    remember_cards(host, known)
+    if known != there:
+        host.run(["systemctl", "--no-block", "restart", "tsagent-attach.timer"])
+
+
+def remember_cards(host: "Host", cards: str) -> None:
+    """Note that these cards have been taken up, for this boot and the next."""
+    note_cards(host, cards)
+    path = host.instance_dir + _KNOWN
+    try:
+        same = host.root.read(path) == cards.encode("utf-8")
+    except OSError:
+        same = False
+    if not same:
+        host.root.write_atomic(path, cards.encode("utf-8"), 0o600)
 
 
 def note_cards(host: "Host", cards: "Optional[str]" = None) -> None:

@@ -378,13 +378,15 @@ class _Run:
         # One module alone does not end a boot, and a card that has just come would be taken for known.
         if not self.host.live or self.options.only is not None:
             return
-        from tsagent.session.cards import look_at_queues, missed, not_wanted, note_cards, queues_wanted
+        from tsagent.session import cards
 
-        queues = queues_wanted(session)
-        if queues or (session.service_url() is not None and not_wanted(session) is None):
-            note_cards(self.host)
-        if queues and missed(session):
-            look_at_queues(self.host)
+        queues = cards.queues_wanted(session)
+        if session.service_url() is not None and cards.not_wanted(session) is None:
+            cards.watch_for_cards(self.host)
+        elif queues:
+            cards.note_cards(self.host)
+        if queues and cards.missed(session):
+            cards.look_at_queues(self.host)
 
     def _take_leave(self) -> None:
         """Start what is to happen when this process has ended."""

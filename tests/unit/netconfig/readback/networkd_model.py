@@ -95,7 +95,8 @@ def settings(facts):
     switches = [facts.pop("IPv6AcceptRA." + key, None) for key in ("UseGateway", "UseRoutePrefix")]
     switches = [values.switch(item) for item in switches if item is not None]
     if switches:
-        flat["dhcp6_options.use_routes"] = switches[0] if len(set(switches)) * len(switches) == 2 else "some"
+        both = len(switches) == 2 and switches[0] == switches[1]
+        flat["dhcp6_options.use_routes"] = switches[0] if both else "some of them"
     if facts.pop("DHCPv6.DUIDType", None) == "link-layer":
         flat["dhcp6_options.identifier"] = "mac"
     if facts.pop("DHCPv6.WithoutRA", None) == "information-request":

@@ -337,7 +337,7 @@ def test_ports_have_no_addresses():
         device("br0", BRIDGE, members=["eth0"], dhcp4=True),
     )
     assert problems == [
-        "eth0: NetworkManager cannot express addresses and name servers on a port of br0; it has no effect"
+        "eth0: NetworkManager cannot express DHCP and name servers on a port of br0; it has no effect"
     ]
     assert set(rows(files["eth0"])) == {"connection", "ethernet"} - {"ethernet"}
     back = taken(files["eth0"])

@@ -64,6 +64,33 @@ def test_a_setting_changes_the_files_or_is_named(renderer):
 
 
 @pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_setting_of_a_port_changes_the_files_or_is_named(renderer):
+    silent = []
+    for setting in settings.SETTINGS:
+        if settings.ETHERNET not in setting.kinds:
+            continue
+        plain, _ = settings.base(settings.BOND)
+        port = plain.devices[0]
+        for key, value in setting.given.items():
+            setattr(port, key, copy.deepcopy(value))
+        for value in setting.values:
+            # A port has no addresses anyway.
+            none = (setting.name, str(value)) in (("accept_ra", "False"), ("link_local", "[]"))
+            if none or settings.already(renderer, setting.name, value):
+                continue
+            changed = copy.deepcopy(plain)
+            setting.set(changed.devices[0], value)
+            before, _ = rendered(copy.deepcopy(plain), renderer)
+            after, problems = rendered(changed, renderer)
+            label = changed.devices[0].label
+            named = [item.message for item in problems if label in item.message]
+            # What a port has no use for at all may be named once: its addresses, leases, routes.
+            if before == after and not named:
+                silent.append("%s: %r" % (setting.name, value))
+    assert silent == [], "without a trace:\n" + "\n".join(silent)
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
 def test_what_belongs_to_the_whole_network_changes_the_files_or_is_named(renderer):
     for given in ({"nameservers": ["192.0.2.53"]}, {"search": ["example.com"]}):
         plain, _ = settings.base(settings.ETHERNET)

@@ -405,7 +405,7 @@ def test_bonds_vlans_and_their_ports():
     tagged = device("bond0.9", model.VLAN, vlan=9, parent="bond0", dhcp4=True)
     named = device("storage", model.VLAN, vlan=10, parent="bond0")
     files, problems = rendered(bond, tagged, named, *ports)
-    assert len(problems) == 1 and "addresses and routes of a port of bond0" in problems[0]
+    assert len(problems) == 1 and "addresses on a port of bond0" in problems[0]
     found = files["ifcfg-bond0"]
     # In the order in which the driver takes them; the primary by its new name.
     assert found["BONDING_OPTS"] == '"mode=active-backup miimon=100 updelay=20 primary=lan1 zzz=1"'

@@ -5,6 +5,7 @@ nm-settings-ifcfg-rh(5) and what the plugin does.
 """
 
 from tsagent.netconfig.model import AUTO, BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, OFF, VLAN, VRF
+from tsagent.netconfig.renderers.relations import name_unused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,8 +185,7 @@ def port(sheet: "Sheet") -> bool:
         cost, priority = master.bridge.port_cost, master.bridge.port_priority
         _bridging_options(sheet, {"path_cost": cost.get(device.name), "priority": priority.get(device.name)})
     sheet.put("BOOTPROTO", "none")
-    if device.wants(4) or device.wants(6) or device.routes or device.rules:
-        sheet.left_out("addresses and routes of a port of %s" % master.label)
+    name_unused(network, device, master, sheet.reader)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from tsagent.netconfig.model import AUTO, BOND, BRIDGE, DUMMY, LOOPBACK, VIRTUAL, VLAN, VRF
 from tsagent.netconfig.renderers.online import needed, reached_beside
-from tsagent.netconfig.renderers.relations import Relations
+from tsagent.netconfig.renderers.relations import Relations, name_unused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def _device(
     master = relations.master(device)
     if master is None:
         _addressing(entry, network, relations, device, options)
-    elif device.addresses or device.routes or device.dhcp4 or device.dhcp6:
-        network.left_out(device, "addresses and routes of a port; %s has to carry them" % master.label, _NAME)
+    else:
+        name_unused(network, device, master, _NAME)
     return entry
 
 

@@ -8,7 +8,7 @@ from tsagent.netconfig.model import BOND, BRIDGE, INFINIBAND, LOOPBACK, MANUAL, 
 from tsagent.netconfig.renderers import File, kernel_like
 from tsagent.netconfig.renderers.networkd_units import Unit
 from tsagent.netconfig.renderers.online import needed
-from tsagent.netconfig.renderers.relations import Relations
+from tsagent.netconfig.renderers.relations import Relations, name_unused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def render(network: "Network", options: "Options") -> "List[File]":
         _stack(unit, relations, device, master)
         if master is None:
             _addressing(unit, network, device)
-        elif device.addresses or device.routes or device.dhcp4 or device.dhcp6:
-            unit.left_out("addresses and routes of a port; %s has to carry them" % master.label)
+        else:
+            name_unused(network, device, master, "systemd-networkd")
         files.append(File(stem + ".network", unit.text()))
     return files
 

@@ -6,6 +6,7 @@ it, as with every other service; it is not for IPv4, nor for a device that is to
 
 from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, LOOPBACK
 from tsagent.netconfig.renderers.networkmanager_ports import SERVICE
+from tsagent.netconfig.renderers.relations import name_unused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def addressing(
 ) -> "List[Tuple[str, List[str]]]":
     """The IP sections of a device; none for the port of a bond or a bridge, which has no addresses."""
     if controller is not None and controller.kind in (BOND, BRIDGE):
-        _nothing_on_a_port(network, device, controller)
+        name_unused(network, device, controller, SERVICE)
         return []
     sections = []
     for version in (4, 6):
@@ -316,15 +317,3 @@ def _rule(rule: "Rule") -> str:
     words += ["fwmark %d" % rule.mark] if rule.mark is not None else []
     words += ["tos %d" % rule.tos] if rule.tos is not None else []
     return " ".join(words + ["table %d" % rule.table])
-
-
-def _nothing_on_a_port(network: "Network", device: "Device", controller: "Device") -> None:
-    wanted = [
-        ("addresses", device.wants(4) or device.wants(6)),
-        ("routes", bool(device.routes)),
-        ("rules", bool(device.rules)),
-        ("name servers", bool(device.nameservers)),
-    ]
-    named = [word for word, there in wanted if there]
-    if named:
-        network.left_out(device, "%s on a port of %s" % (" and ".join(named), controller.label), SERVICE)

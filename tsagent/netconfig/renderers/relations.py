@@ -56,3 +56,26 @@ class Relations:
     def vlans(self, device: "Device") -> "List[Device]":
         """The VLANs that are made on a device."""
         return self._vlans.get(device.name, [])
+
+
+def name_unused(network: "Network", device: "Device", master: "Device", service: str) -> None:
+    """Note what is said of a port's own addresses: the bond or bridge has to carry them."""
+    said = (
+        ("addresses", bool(device.addresses)),
+        ("DHCP", bool(device.dhcp4 or device.dhcp6 or device.dhcp6_stateless)),
+        ("router advertisements", bool(device.accept_ra or device.ra_options)),
+        ("link-local addresses", bool(device.link_local)),
+        (
+            "how IPv6 addresses are made",
+            (device.ipv6_privacy, device.ipv6_generation, device.ipv6_token) != (None, None, None),
+        ),
+        ("routes", bool(device.routes)),
+        ("rules", bool(device.rules)),
+        ("name servers", bool(device.nameservers)),
+        ("search domains", bool(device.search)),
+        ("that it is kept when the service stops", device.critical),
+    )
+    named = [word for word, there in said if there]
+    if named:
+        words = " and ".join([", ".join(named[:-1])] * (len(named) > 1) + named[-1:])
+        network.left_out(device, "%s on a port of %s" % (words, master.label), service)

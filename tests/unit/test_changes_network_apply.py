@@ -226,6 +226,24 @@ def test_networkmanager_goes_back_to_the_profiles_that_were_up(world, renderer, 
     assert world.told()[-2:] == ["nmcli connection load " + path, up]
 
 
+def test_routes_rules_and_aliases_are_part_of_a_cards_profile(world):
+    scripts = "/etc/sysconfig/network-scripts/"
+    for name in ("eth1", "eth2", "eth3"):
+        world.write(IFCFG % name, "DEVICE=%s\n" % name)
+    world.write(scripts + "rule-eth2", "# Written by tsagent\n")
+    files = [
+        write(scripts + "route-eth1", "default via 10.0.0.1\n"),
+        RemoveNetworkFile(scripts + "rule-eth2"),
+    ]
+    files.append(write(IFCFG % "eth3:a", "DEVICE=eth3:a\n"))
+    applied(ApplyNetwork("ifcfg", files), world.host("NetworkManager.service"))
+    up = "nmcli --wait 0 connection up id System %s ifname %s"
+    assert world.told() == [
+        "nmcli connection reload",
+        "nmcli connection load " + " ".join(IFCFG % name for name in ("eth1", "eth2", "eth3")),
+    ] + [up % (name, name) for name in ("eth1", "eth2", "eth3")]
+
+
 def test_network_scripts_let_go_by_the_former_files(world):
     world.write(IFCFG % "eth1", "# Written by tsagent\nDEVICE=eth1\n")
     world.tool(

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Files = Mapping[str, Optional[bytes]]  # by path; None for one that is not there
 
 CARDS = "/sys/class/net"
+_PARTS = ("ifcfg", "route", "route6", "rule", "rule6")  # what a card's ifcfg files are called
+_READ_LIMIT = 1 << 20  # bytes
 _TOOL_LIMIT = 30.0  # seconds for one call of a tool
 _SCRIPT_LIMIT = 60.0  # seconds for one ifup, which waits for a lease
 
@@ -87,7 +89,7 @@ class Scripts(Service):
             content = files.get("/etc/sysconfig/network-scripts/ifcfg-" + name)
             if content is None:
                 try:
-                    content = host.root.read("/etc/sysconfig/network-scripts/ifcfg-" + name, 1 << 20)
+                    content = host.root.read("/etc/sysconfig/network-scripts/ifcfg-" + name, _READ_LIMIT)
                 except OSError:
                     continue
             if settings_of(content).get("SLAVE", "").lower() not in ("yes", "true", "y", "t", "1"):
@@ -104,6 +106,7 @@ class Manager(Service):
         return {"active": self._active(host)}
 
     def take_up(self, host: "Host", files: "Files", primary: "Optional[str]", all_of: bool) -> "List[str]":
+        files = _with_profiles(host, files)
         self._load(host, files)
         active = self._active(host)
         problems = []
@@ -119,6 +122,7 @@ class Manager(Service):
         return problems
 
     def go_back(self, host: "Host", files: "Files", noted: "Dict[str, Any]") -> "List[str]":
+        files = _with_profiles(host, files)
         self._load(host, files)
         before: "Dict[str, List[str]]" = noted.get("active") or {}
         now = self._active(host)
@@ -237,9 +241,25 @@ def profiles_of(files: "Files") -> "List[Profile]":
     for path in sorted(files):
         content = files[path]
         base = path.rsplit("/", 1)[-1]
-        if content is not None and (base.endswith(".nmconnection") or base.startswith("ifcfg-")):
+        profile = base.endswith(".nmconnection") or (base.startswith("ifcfg-") and ":" not in base)
+        if content is not None and profile:
             found.append(Profile(path, content))
     return sorted(found, key=lambda profile: profile.rank)
+
+
+def _with_profiles(host: "Host", files: "Files") -> "Files":
+    """The files, and the ifcfg file of each card of which only routes, rules or an alias are among them."""
+    found = dict(files)
+    for path in sorted(files):
+        directory, _, base = path.rpartition("/")
+        start, _, name = base.partition("-")
+        main = "%s/ifcfg-%s" % (directory, name.partition(":")[0])
+        if start in _PARTS and main not in found:
+            try:
+                found[main] = host.root.read(main, _READ_LIMIT)
+            except OSError:
+                pass
+    return found
 
 
 def settings_of(content: bytes) -> "Dict[str, str]":
@@ -262,7 +282,7 @@ def names_of(files: "Files") -> "List[str]":
                 base = base[: -len(ending)]
         for start in ("10-tsagent-", "tsagent-", "ifcfg-", "route-", "route6-", "rule-", "rule6-"):
             if base.startswith(start):
-                names.append(base[len(start) :])
+                names.append(base[len(start) :].partition(":")[0])  # an alias comes up with its card
                 break
     return sorted(set(names), key=names.index)
 

@@ -21,7 +21,7 @@ def wrong(machine):
     machine.write_input("gateway", "10.77.0.5/24", "10.77.0.99")
     machine.write_input("address", "10.99.0.5/24", "10.99.0.1", **BRIDGE)
     seen = {"before": before}
-    for name in ("gateway", "address"):
+    for name in ("gateway", "address") if machine.service == "scripts" else ("address",):
         seen[name] = told(machine.apply(name))
         until(lambda: machine.state()["addresses"] == before["addresses"], "the former addresses")
         seen["after " + name] = machine.state()
@@ -102,26 +102,17 @@ def right(machine):
     return seen
 
 
-def cut_off(machine):
-    """Killed, told to end, and left by its terminal, each in the middle."""
-    before = machine.state()
+def _being_tried(machine):
+    """Writes a configuration that is wrong; gives a look whether it is being tried."""
+    before = machine.files()
     machine.write_input("gateway", "10.77.0.5/24", "10.77.0.99")
-    machine.write_input("right", "10.77.0.6/24", "10.77.0.1")
-    seen = {"before": before}
+    return lambda: os.path.exists(TRIAL) and machine.files() != before and not machine.reaches()
 
-    def tried():
-        return os.path.exists(TRIAL) and machine.files() != before["files"] and not machine.reaches()
 
-    process = machine.apply("gateway", "--timeout", "60", wait=False)
-    until(tried, "it is being tried")
-    process.send_signal(signal.SIGTERM)
-    seen["ended"] = [process.wait(30), *process.communicate()[1:]]
-    seen["after end"] = machine.state()
-
-    words = ["-m", "tsagent", "network"] + machine.words("gateway")
-    seen["hung up"] = machine.on_a_terminal_that_goes(words, tried)
-    seen["after hang-up"] = machine.state()
-
+def killed(machine):
+    """Killed in the middle, and the next run."""
+    seen = {"before": machine.state()}
+    tried = _being_tried(machine)
     process = machine.apply("gateway", "--timeout", "60", wait=False)
     until(tried, "it is being tried")
     process.kill()
@@ -130,11 +121,23 @@ def cut_off(machine):
     words = [sys.executable, "-B", "-m", "tsagent", "run", "--only", "network", "--source", "none"]
     done = subprocess.run(words, env=machine.environment(), stdout=subprocess.PIPE, universal_newlines=True)
     seen["resumed"] = [done.returncode, done.stdout]
-    until(lambda: machine.state()["addresses"] == before["addresses"], "the former addresses")
-    seen["after resume"] = machine.state()
-    seen["reaches"] = machine.reaches()
+    until(lambda: machine.state() == seen["before"], "the former state")
     seen["status"] = call(sys.executable, "-m", "tsagent", "status", env=machine.environment())
-    return seen
+    return dict(seen, after=machine.state(), reaches=machine.reaches())
+
+
+def ended(machine):
+    """Told to end in the middle; left by its terminal in the middle."""
+    seen = {"before": machine.state()}
+    tried = _being_tried(machine)
+    process = machine.apply("gateway", "--timeout", "60", wait=False)
+    until(tried, "it is being tried")
+    process.send_signal(signal.SIGTERM)
+    seen["ended"] = [process.wait(30), process.communicate()[1]]
+    seen["after end"] = machine.state()
+    words = ["-m", "tsagent", "network"] + machine.words("gateway")
+    seen["hung up"] = machine.on_a_terminal_that_goes(words, tried)
+    return dict(seen, after=machine.state(), reaches=machine.reaches())
 
 
 def told(done):

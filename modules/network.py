@@ -5,9 +5,6 @@ primary card gets DHCP, unless somebody configured it already.
 """
 
 from tsagent import netconfig
-from tsagent.changes.card_names import RenameCards
-from tsagent.changes.netplan import GenerateNetplan
-from tsagent.changes.network_apply import LIMIT, ApplyNetwork, RestoreNetwork
 from tsagent.changes.network_files import RemoveNetworkFile, WriteNetworkFile, parse_records
 from tsagent.netconfig import choice, initramfs, renderers, source_routing, system, versions
 from tsagent.netconfig.cards import candidates, race_result
@@ -31,6 +28,8 @@ def plan(context: "Context") -> "Union[Nothing, Iterator[Change], List[Change]]"
     """Read the first source that says anything, render it for the service the system has."""
     left = context.read(paths.NETWORK_TRIAL)
     if left is not None:
+        from tsagent.changes.network_apply import RestoreNetwork
+
         context.warn("the agent or the machine was stopped while a network configuration was being tried")
         return [RestoreNetwork(left)]
     settings = dict(context.settings.get("network") or {})
@@ -101,6 +100,8 @@ def _names(context: "Context", network: "Network") -> "List[Change]":
     }
     if not names or context.asked:
         return []
+    from tsagent.changes.card_names import RenameCards
+
     addresses = {nic["name"]: nic["mac"] for nic in context.facts.nics if nic["name"] in names and nic["mac"]}
     return [RenameCards(names, addresses, "set-name")]
 
@@ -132,6 +133,8 @@ def _changes(
         (settled and len(changes) == len(files)) or not any(context.exists(path) for path in _SIGNS)
     ):
         return list(changes) + ([] if settled else _generated(renderer, changes))
+    from tsagent.changes.network_apply import LIMIT, ApplyNetwork
+
     trial = ApplyNetwork(
         renderer,
         changes,
@@ -150,6 +153,8 @@ def _generated(renderer: str, files: "Sequence[Change]") -> "List[Change]":
     """What netplan still has to do in the local stage; one that is applied has done it by then."""
     if renderer != "netplan":
         return []
+    from tsagent.changes.netplan import GenerateNetplan
+
     return [GenerateNetplan("its generator has run before these files were there", files)]
 
 

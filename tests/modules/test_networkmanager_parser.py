@@ -339,9 +339,22 @@ def test_ports_have_no_addresses():
     assert problems == [
         "eth0: NetworkManager cannot express DHCP and name servers on a port of br0; it has no effect"
     ]
-    assert set(rows(files["eth0"])) == {"connection", "ethernet"} - {"ethernet"}
+    assert set(rows(files["eth0"])) == {"connection"}
     back = taken(files["eth0"])
     assert "ipv4" not in back and "ipv6" not in back
+
+
+def test_addresses_of_a_port_are_written_down_and_not_taken():
+    files, problems = render(
+        device("eth0", addresses=addresses("10.0.0.2/24", "fd00::2/64")),
+        device("br0", BRIDGE, members=["eth0"], dhcp4=True),
+    )
+    assert len(problems) == 1 and "addresses on a port of br0" in problems[0]
+    found = rows(files["eth0"])
+    assert (found["ipv4"]["address1"], found["ipv6"]["address1"]) == ("10.0.0.2/24", "fd00::2/64")
+    # The daemon's own parser takes the profile, and no address with it.
+    back = parsed(files["eth0"])
+    assert back["connection"]["slave-type"] == "bridge" and "ipv4" not in back and "ipv6" not in back
 
 
 def test_a_port_of_a_vrf_keeps_its_addresses():
@@ -380,16 +393,24 @@ def test_methods_and_what_counts_as_connected(values, wanted):
     assert tuple(section.get(key) for section in sections for key in ("method", "may-fail")) == wanted
     assert problems == []
     # A section that is not there is the automatic method: addresses are then made as everywhere else.
-    assert (CONF in files) == ("ipv6" not in found)
+    assert ("ipv6.addr-gen-mode" in files.get(CONF, "")) == ("ipv6" not in found)
     back = taken(files["eth0"])
     assert back["ipv6"]["method"] == (wanted[2] or "auto")
 
 
 def test_ipv4_is_waited_for_beside_ipv6():
-    files, _ = render(device("eth0", dhcp4=True, accept_ra=True))
-    assert rows(files["eth0"])["ipv4"]["required-timeout"] == "20000"
-    files, _ = render(device("eth0", dhcp4=True, accept_ra=True, optional=True))
-    assert "required-timeout" not in rows(files["eth0"])["ipv4"]
+    both = device("eth0", dhcp4=True, accept_ra=True)
+    files, _ = render(both, device("eth1", dhcp4=True), device("eth2", dhcp6=True))
+    waits = {"match-device": "interface-name:=eth0", "ipv4.required-timeout": "20000"}
+    assert rows(files[CONF])["connection-30-tsagent-eth0"] == waits
+    assert files[CONF].count("required-timeout") == 1
+    both.optional = True
+    files, _ = render(both)
+    assert CONF not in files
+    by_driver = device("net", dhcp4=True, dhcp6=True, match_drivers=["virtio_net", "ena"])
+    by_driver.interface = None
+    files, _ = render(by_driver)
+    assert rows(files[CONF])["connection-30-tsagent-net"]["match-device"] == "driver:virtio_net,driver:ena"
 
 
 @pytest.mark.parametrize(
@@ -462,8 +483,13 @@ def test_a_default_route_of_dhcp_is_not_wanted():
     files, _ = render(card)
     assert rows(files["eth0"])["ipv4"]["never-default"] == "true"
     gateway = Route("0.0.0.0/0", "10.0.0.1")
-    files, _ = render(device("eth0", addresses=addresses("10.0.0.2/32"), routes=[gateway]))
-    assert rows(files["eth0"])["ipv4"]["gateway"] == "10.0.0.1"
+    card = device("eth0", addresses=addresses("10.0.0.2/32"), routes=[gateway])
+    files, _ = render(card)
+    assert rows(files["eth0"])["ipv4"]["route1"] == "0.0.0.0/0,10.0.0.1"
+    card.gateways = ["10.0.0.1"]
+    files, _ = render(card)
+    found = rows(files["eth0"])["ipv4"]
+    assert found["gateway"] == "10.0.0.1" and "route1" not in found
 
 
 def test_what_it_cannot_express_is_named():

@@ -277,6 +277,9 @@ class Device:
         self.link_local: "Optional[List[int]]" = None
         self.addresses: "List[Address]" = []
         self.routes: "List[Route]" = []
+        # Which of the gateways of `routes` were called the device's gateway, with no route written for them.
+        # It means the same; only where a format has words for both does it show.
+        self.gateways: "List[str]" = []
         self.rules: "List[Rule]" = []
         self.nameservers: "List[str]" = []
         self.search: "List[str]" = []
@@ -336,7 +339,7 @@ class Device:
         return {
             name: _plain(value)
             for name, value in sorted(vars(self).items())
-            if name in ("kind", "name") or (name != "path" and value != blank[name])
+            if name in ("kind", "name") or (name not in ("gateways", "path") and value != blank[name])
         }
 
 

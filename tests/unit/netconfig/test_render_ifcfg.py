@@ -338,7 +338,9 @@ def test_a_gateway_that_ifcfg_has_no_name_for(settings, scripts, plugin):
     for managed, wanted in ((False, scripts), (True, plugin)):
         files, _ = rendered(device(routes=[route("default", "10.0.0.1")], **settings), managed=managed)
         assert files.get("route-eth0") == wanted
-        assert ("GATEWAY" in files["ifcfg-eth0"]) == (wanted is None)
+        # For people it stands in the interface's own file as well, but not beside a lease: dhclient's script
+        # takes no route of the lease then.
+        assert ("GATEWAY" in files["ifcfg-eth0"]) == ("dhcp4" not in settings)
 
 
 def test_rules_of_each_reader():
@@ -414,7 +416,8 @@ def test_bonds_vlans_and_their_ports():
     assert "HWADDR" not in found
     port = files["ifcfg-lan1"]
     assert (port["MASTER"], port["SLAVE"], port["BOOTPROTO"], port["HWADDR"]) == ("bond0", "yes", "none", MAC)
-    assert "IPADDR" not in port
+    # Named above; it stands there for people, the readers take no address of a port.
+    assert (port["IPADDR"], port["NETMASK"]) == ("10.0.0.2", "255.255.255.0")
     found = files["ifcfg-bond0.9"]
     assert (found["VLAN"], found["PHYSDEV"], found["BOOTPROTO"]) == ("yes", "bond0", "dhcp")
     assert not {"TYPE", "VID", "VLAN_ID"} & set(found)
@@ -474,15 +477,19 @@ def test_addresses_of_the_loopback_interface():
 
 
 def test_name_servers_of_the_network():
-    own = device(dhcp4=True, nameservers=["10.0.0.53", "8.8.8.8"], search=["own.example"])
+    own = device(dhcp4=True, nameservers=["10.0.0.53"], search=["own.example"])
     other = device("eth1", dhcp4=True)
-    files, problems = rendered(own, other, nameservers=["8.8.8.8"], search=["all.example"])
+    whole = {"nameservers": ["8.8.8.8"], "search": ["all.example"]}
+    files, problems = rendered(own, other, **whole)
     assert problems == []
-    assert (files["ifcfg-eth0"]["DNS2"], files["ifcfg-eth0"]["DOMAIN"]) == (
-        "8.8.8.8",
-        '"own.example all.example"',
-    )
+    assert (files["ifcfg-eth0"]["DNS1"], files["ifcfg-eth0"]["DOMAIN"]) == ("10.0.0.53", "own.example")
+    assert "DNS2" not in files["ifcfg-eth0"]
     assert (files["ifcfg-eth1"]["DNS1"], files["ifcfg-eth1"]["DOMAIN"]) == ("8.8.8.8", "all.example")
+    _, problems = rendered(own, **whole)
+    assert problems == [
+        "the name servers of the whole network are not used: every device has its own",
+        "the search domains of the whole network are not used: every device has its own",
+    ]
 
 
 HOSTILE = [

@@ -44,6 +44,25 @@ def add_route(
     return found
 
 
+def add_gateway(
+    network: "Network",
+    path: str,
+    device: "Device",
+    keys: "Dict[str, str]",
+    gateway: "Any",
+    metric: "Optional[int]" = None,
+    to: "Optional[str]" = None,
+) -> None:
+    """Add the default route through what the configuration calls the device's gateway.
+
+    Its IP version is that of `to`, else the gateway's own.
+    """
+    target = to or ("::/0" if ":" in str(gateway) else "0.0.0.0/0")
+    found = add_route(network, path, device, keys, to=target, via=gateway, metric=metric)
+    if found is not None and found.via is not None:
+        device.gateways.append(found.via)
+
+
 def bare(value: "Any") -> "Any":
     """An address without the prefix length or the zone that some write behind a gateway."""
     match = re.match(r"\s*([0-9A-Fa-f:.]+)(%[A-Za-z0-9_.-]{1,15})?(/[0-9]{1,3})?\s*\Z", str(value))

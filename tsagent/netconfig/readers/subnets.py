@@ -5,7 +5,7 @@ Source: cloud-init's documentation, "Networking config Version 1", "Subnet/IP".
 
 from tsagent.netconfig.model import MANUAL
 from tsagent.netconfig.readers import fields
-from tsagent.netconfig.readers.routing import add_route
+from tsagent.netconfig.readers.routing import add_gateway, add_route
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,15 +63,13 @@ def _subnet(network: "Network", path: str, subnet: "Dict[str, Any]", kind: str, 
     if metric is not None and kind not in ("static", "static6", "manual", "loopback"):
         device.dhcp_options(version).route_metric = metric
     if subnet.get("gateway") not in (None, ""):
-        gateway = str(subnet["gateway"])
-        add_route(
+        add_gateway(
             network,
             path,
             device,
             {"the gateway": "gateway"},
-            to="::/0" if ":" in gateway else "0.0.0.0/0",
-            via=subnet["gateway"],
-            metric=metric if address is not None else None,
+            subnet["gateway"],
+            metric if address is not None else None,
         )
     elif metric is not None and address is not None:
         network.warning(path + "/metric", "%s: without a gateway the metric has no effect" % device.name)

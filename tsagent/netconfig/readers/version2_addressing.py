@@ -6,7 +6,7 @@ Source: netplan's YAML reference, "Properties for all device types", "DHCP Overr
 import re
 
 from tsagent.netconfig.readers import fields
-from tsagent.netconfig.readers.routing import add_route, add_rule
+from tsagent.netconfig.readers.routing import add_gateway, add_route, add_rule
 from tsagent.netconfig.values import Invalid, plain_address
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ def read_addressing(network: "Network", path: str, entry: "Dict[str, Any]", devi
         _address(network, where, address, device)
     for key, target in (("gateway4", "0.0.0.0/0"), ("gateway6", "::/0")):
         if entry.get(key) not in (None, ""):
-            add_route(network, fields.below(path, key), device, {}, to=target, via=entry[key])
+            add_gateway(network, fields.below(path, key), device, {}, entry[key], to=target)
     for where, route in fields.numbered(network, path + "/routes", entry.get("routes"), dict):
         _route(network, where, route, device)
     for where, rule in fields.numbered(network, path + "/routing-policy", entry.get("routing-policy"), dict):

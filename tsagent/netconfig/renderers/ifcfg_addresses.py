@@ -177,12 +177,12 @@ def dhcp(sheet: "Sheet") -> None:
 
 
 def _sets_default_route(sheet: "Sheet") -> "Optional[bool]":
-    """What cloud-init says of a lease where there are default routes; nobody reads it on el7 or el8."""
-    own = any(route.default and route.version == 4 and not route.table for route in sheet.device.routes)
-    others = any(
-        route.default and not route.table for device in sheet.network.devices for route in device.routes
-    )
-    return True if own else False if others else None
+    """What cloud-init says of a lease where there are default routes (not gateways); nobody reads it."""
+    found = []
+    for device in sheet.network.devices:
+        routes = [item for item in device.routes if item.default and not item.table]
+        found += [(device, item.version) for item in routes if item.via not in device.gateways]
+    return True if (sheet.device, 4) in found else False if found else None
 
 
 def _dhcp_of_plugin(sheet: "Sheet") -> None:
@@ -266,7 +266,7 @@ def _turned(value: "Optional[bool]", managed: bool) -> "Optional[bool]":
 
 
 def name_servers(sheet: "Sheet") -> None:
-    """Assign name servers and search domains: the device's own, then those of the whole network."""
+    """Assign name servers and search domains: the device's own, or those of the whole network."""
     servers, domains = _dns(sheet)
     if not sheet.managed:
         if len(servers) > _SERVERS:
@@ -290,7 +290,7 @@ def _dns(sheet: "Sheet") -> "Tuple[List[str], List[str]]":
             sheet.left_out("name servers without an address")
         return [], []
     servers: "List[str]" = []
-    for server in device.nameservers + network.nameservers:
+    for server in device.nameservers or network.nameservers:
         version = 6 if ":" in server else 4
         # The plugin reads none of an IP version that is off; the scripts write them all to resolv.conf.
         if sheet.managed and not device.wants(version):
@@ -298,5 +298,4 @@ def _dns(sheet: "Sheet") -> "Tuple[List[str], List[str]]":
                 sheet.left_out("an IPv%d name server without an IPv%d address" % (version, version))
         elif server not in servers:
             servers.append(server)
-    domains = device.search + [item for item in network.search if item not in device.search]
-    return servers, domains
+    return servers, list(device.search or network.search)

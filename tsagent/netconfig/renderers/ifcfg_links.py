@@ -5,7 +5,8 @@ nm-settings-ifcfg-rh(5) and what the plugin does.
 """
 
 from tsagent.netconfig.model import AUTO, BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, OFF, VLAN, VRF
-from tsagent.netconfig.renderers.relations import name_unused
+    _stated(sheet)
+    name_unused(network, device, master, sheet.reader)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,8 +186,30 @@ def port(sheet: "Sheet") -> bool:
         cost, priority = master.bridge.port_cost, master.bridge.port_priority
         _bridging_options(sheet, {"path_cost": cost.get(device.name), "priority": priority.get(device.name)})
     sheet.put("BOOTPROTO", "none")
+<<<<<<< HEAD
     name_unused(network, device, master, sheet.reader)
+=======
+    _stated(sheet)
+    if device.wants(4) or device.wants(6) or device.routes or device.rules:
+        sheet.left_out("addresses and routes of a port of %s" % master.label)
+>>>>>>> ba02f00 (netconfig: gateways and routes in the words they were said in, as cloud-init writes them)
     return True
+
+
+def _stated(sheet: "Sheet") -> None:
+    """Addresses of a port: both readers pass them over; the file says all the same what was asked for."""
+    version4 = [item for item in sheet.device.addresses if item.version == 4]
+    version6 = [str(item) for item in sheet.device.addresses if item.version == 6]
+    for index, address in enumerate(version4):
+        number = str(index) if index else ""
+        sheet.put("IPADDR" + number, address.ip)
+        sheet.put("NETMASK" + number, mask_of(address.prefix))
+    if version6:
+        sheet.put("IPV6INIT", True)
+        sheet.put("IPV6_AUTOCONF", False)
+        sheet.put("IPV6_FORCE_ACCEPT_RA", False)
+        sheet.put("IPV6ADDR", version6[0])
+        sheet.put("IPV6ADDR_SECONDARIES", " ".join(version6[1:]) or None)
 
 
 def _bridging_options(sheet: "Sheet", options: "Dict[str, object]") -> None:

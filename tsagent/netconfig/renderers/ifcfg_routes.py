@@ -49,12 +49,15 @@ def gateways(sheet: "Sheet", routes: "List[Route]") -> "List[Route]":
     """Assign the gateways of both IP versions that ifcfg files have names for; returns these routes.
 
     GATEWAY is no route for the scripts where the address is a lease, and where it is out of the network of
-    the first address; it is none for the plugin where there is no address beside it.
+    the first address (it stands in both files then, for whoever looks for it here); it is none for the plugin
+    where there is no address beside it.
     """
     found = []
     for version in (4, 6):
         route = _gateway(sheet, version, routes)
         if route is None:
+            if version == 4:
+                sheet.put("GATEWAY", _beyond(sheet, routes))
             continue
         found.append(route)
         if version == 4:
@@ -68,9 +71,18 @@ def gateways(sheet: "Sheet", routes: "List[Route]") -> "List[Route]":
                 via += "%" + str(sheet.name)
             sheet.put("IPV6_DEFAULTGW", via)
             sheet.put("IPV6_ROUTE_METRIC", route.metric)
-    if found:
+    if found or sheet.get("GATEWAY") is not None:
         sheet.put("DEFROUTE", True)
     return found
+
+
+def _beyond(sheet: "Sheet", routes: "List[Route]") -> "Optional[str]":
+    """The gateway that the scripts do not take from GATEWAY: it is not in the first address's network."""
+    device = sheet.device
+    static = not device.dhcp4 and any(item.version == 4 for item in device.addresses)
+    if sheet.managed or not static:
+        return None
+    return next((item.via for item in routes if item.version == 4 and item.default and item.plain), None)
 
 
 def _gateway(sheet: "Sheet", version: int, routes: "List[Route]") -> "Optional[Route]":

@@ -20,13 +20,18 @@ from tsagent.netconfig.model import (
     VRF,
 )
 from tsagent.netconfig.renderers import MARK, File
-from tsagent.netconfig.renderers.networkmanager_ip import addressing, leaves_ipv6_open, tell_unused_names
+from tsagent.netconfig.renderers.networkmanager_ip import (
+    addressing,
+    leaves_ipv6_open,
+    waits_for_ipv4,
+)
 from tsagent.netconfig.renderers.networkmanager_ports import (
     SERVICE,
     bond_options,
     bridge_options,
     port_options,
 )
+from tsagent.netconfig.renderers.whole_network import tell_unused_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +58,9 @@ _MAGIC_PACKET = 0x40
 # NM_CONNECTION_MULTI_CONNECT_MULTIPLE
 _MULTIPLE = 3
 _EUI64 = "ipv6.addr-gen-mode=0"
+# Milliseconds that a device of both IP versions waits for IPv4 after it has IPv6, before it counts as
+# connected: without, services would start that find no IPv4 yet.
+_PATIENCE = "ipv4.required-timeout=20000"
 
 
 def render(network: "Network", options: "Options") -> "List[File]":
@@ -65,6 +73,9 @@ def render(network: "Network", options: "Options") -> "List[File]":
         # The address the network expects (and filters by) is the one made from the card's own.
         defaults.append(("connection-30-tsagent", [_EUI64]))
     for device in devices:
+        if waits_for_ipv4(network, device):
+            rows = ["match-device=%s" % _spec(device), _PATIENCE]
+            defaults.append(("connection-30-tsagent-%s" % device.label, rows))
         if device.ignore_carrier is not None:
             rows = ["match-device=%s" % _spec(device)]
             rows.append("ignore-carrier=%s" % ("yes" if device.ignore_carrier else "no"))
@@ -213,6 +224,8 @@ def _spec(device: "Device") -> str:
         return "mac:%s" % device.mac.upper()
     if device.match_name:
         return "interface-name:%s" % device.match_name
+    if device.match_drivers:
+        return ",".join("driver:%s" % driver for driver in device.match_drivers)
     return "interface-name:=%s" % (device.kernel_name or device.name)
 
 

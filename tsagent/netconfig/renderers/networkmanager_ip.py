@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from tsagent.netconfig.model import Device, Network, Route, Rule
 
-# Milliseconds that a device of both IP versions waits for IPv4 after it has IPv6, before it counts as
-# connected: without, services would start that find no IPv4 yet.
-_PATIENCE = 20000
 # The daemon wants a priority on every rule. The kernel's own are 0, 32766 and 32767.
 _RULE_PRIORITY = 30000
 _MAIN_TABLE = 254
@@ -32,11 +29,18 @@ _BARE = ("disabled", "link-local")
 def addressing(
     network: "Network", device: "Device", controller: "Optional[Device]"
 ) -> "List[Tuple[str, List[str]]]":
-    """The IP sections of a device; none for the port of a bond or a bridge, which has no addresses."""
+    """The IP sections of a device. A port of a bond or a bridge has none but of addresses written down."""
+    sections = []
     if controller is not None and controller.kind in (BOND, BRIDGE):
         name_unused(network, device, controller, SERVICE)
-        return []
-    sections = []
+        # The daemon passes these over; the file says all the same what was asked for.
+        for version in (4, 6):
+            stated = [item for item in device.addresses if item.version == version]
+            if stated:
+                rows = ["method=manual", "may-fail=false"]
+                rows += ["address%d=%s" % (index, item) for index, item in enumerate(stated, 1)]
+                sections.append(("ipv%d" % version, rows))
+        return sections
     for version in (4, 6):
         if not _left_to_the_daemon(network, device, version):
             sections.append(("ipv%d" % version, _family(network, device, version)))
@@ -59,18 +63,6 @@ def leaves_ipv6_open(network: "Network", device: "Device") -> bool:
         and device.kind not in (DUMMY, LOOPBACK)
         and _left_to_the_daemon(network, device, 6)
     )
-
-
-def tell_unused_names(network: "Network") -> None:
-    """Say where name servers or domains of the whole network are used by no device: its own come first."""
-    users = [device for device in network.devices if device.wants(4) or device.wants(6)]
-    for what, whole, own in (
-        ("name servers", network.nameservers, [device.nameservers for device in users]),
-        ("search domains", network.search, [device.search for device in users]),
-    ):
-        named = {item for items in own for item in items}
-        if users and all(own) and not named.issuperset(whole):
-            network.warning("", "the %s of the whole network are not used: every device has its own" % what)
 
 
 def _left_to_the_daemon(network: "Network", device: "Device", version: int) -> bool:
@@ -138,7 +130,7 @@ def _required(device: "Device", version: int) -> "List[str]":
     """What counts as connected. Addresses that are written down never fail.
 
     Where both IP versions are asked of the network, one that answers is enough, so that the machine is
-    reached at all; IPv4 is waited for a while. What is optional is never waited for.
+    reached at all; IPv4 is waited for a while (`waits_for_ipv4`). What is optional is never waited for.
     """
     if not device.wants(version):
         return []
@@ -148,10 +140,14 @@ def _required(device: "Device", version: int) -> "List[str]":
     alone = not device.wants(other)
     if alone and not device.optional:
         return ["may-fail=false"]
-    rows = ["may-fail=true"]
-    if version == 4 and device.required and not alone:
-        rows.append("required-timeout=%d" % _PATIENCE)
-    return rows
+    return ["may-fail=true"]
+
+
+def waits_for_ipv4(network: "Network", device: "Device") -> bool:
+    """Whether a device that has IPv6 already waits for IPv4 until it counts as connected."""
+    if not device.dhcp4 or not device.wants(6) or not device.required:
+        return False
+    return network.master_of(device, BOND, BRIDGE) is None
 
 
 def _ipv6(network: "Network", device: "Device", method: str) -> "List[str]":
@@ -249,7 +245,7 @@ def _routing(network: "Network", device: "Device", version: int, method: str) ->
             )
         return []
     rows = []
-    gateway = None if _dynamic(device, version) else _gateway(routes)
+    gateway = None if _dynamic(device, version) else _gateway(device, routes)
     if gateway is not None and method == "manual":
         rows.append("gateway=%s" % gateway.via)
         routes.remove(gateway)
@@ -271,10 +267,10 @@ def _routing(network: "Network", device: "Device", version: int, method: str) ->
     return rows + ["routing-rule%d=%s" % (index, _rule(rule)) for index, rule in enumerate(rules, 1)]
 
 
-def _gateway(routes: "List[Route]") -> "Optional[Route]":
-    """The first default route that says nothing but its gateway."""
+def _gateway(device: "Device", routes: "List[Route]") -> "Optional[Route]":
+    """The first default route that says nothing but its gateway, and was given as a gateway."""
     for route in routes:
-        if route.default and route.via and route.plain:
+        if route.default and route.via in device.gateways and route.plain:
             return route
     return None
 

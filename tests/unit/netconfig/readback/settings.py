@@ -27,7 +27,7 @@ from tsagent.netconfig.model import (
 from tsagent.netconfig.options import OFFLOADS, Options
 
 # What a device is, not what is set on it: partly filled in by who reads and resolves.
-IDENTITY = ("name", "kind", "path", "interface", "mac_shared")
+IDENTITY = ("name", "kind", "path", "interface", "mac_shared", "gateways")
 ADDRESSED = (ETHERNET, BOND, BRIDGE, VLAN, DUMMY, INFINIBAND)
 KINDS = (ETHERNET, INFINIBAND, BOND, BRIDGE, VLAN, VRF, DUMMY)
 

@@ -96,6 +96,13 @@ def test_render_takes_yaml(tmp_path):
     assert result.as_data()["problems"] == []
 
 
+def test_render_of_a_network_that_is_not_to_be_configured(tmp_path):
+    for data in (b"network: {config: disabled}", b"{config: disabled}"):
+        paths, problems = netconfig.render(data, "x.yaml", "networkd", str(tmp_path))
+        assert paths == [] and len(problems) == 1 and "not to be configured" in problems[0]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_problems_have_their_line_and_column(tmp_path):
     card = b"    eth0:\n      mtu: 7\n      addresses: [10.0.0.2/24, nonsense]\n"
     data = b"network:\n  version: 2\n  ethernets:\n" + card

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 def main(values: "argparse.Namespace") -> int:
     """Write the files below the output directory and print their paths; problems go to stderr."""
-    from tsagent.netconfig import render
+    from tsagent.netconfig import INPUT_LIMIT, render
 
     try:
         with open(values.input, "rb") as stream:
-            data = stream.read(4 << 20)
+            data = stream.read(INPUT_LIMIT + 1)
     except OSError as error:
         raise AgentError("%s: %s" % (values.input, error.strerror), code="unreadable") from None
     paths, problems = render(data, values.input, values.renderer, values.output)

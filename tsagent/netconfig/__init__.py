@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tsagent.userdata.problem import Problem
 
-_INPUT_LIMIT = 4 << 20  # bytes of a network configuration
+INPUT_LIMIT = 4 << 20  # bytes of a network configuration
 
 
 def read(form: str, config: "Any", source: str = "") -> Network:
@@ -51,8 +51,21 @@ def parse(data: bytes, name: str) -> "Tuple[str, Any]":
     """The format and the document in a file of JSON or YAML. Raises AgentError `network-config`."""
     from tsagent.netconfig.readers import format_of
 
-    if len(data) > _INPUT_LIMIT:
-        raise AgentError("%s is larger than %d bytes" % (name, _INPUT_LIMIT), "file-too-large")
+    document = _document(data, name)
+    form = format_of(document)
+    if not form:
+        raise AgentError(
+            "%s is no network configuration" % name,
+            "network-config",
+            "expected version: 1 or 2, or network_data.json with links and networks",
+        )
+    return form, document
+
+
+def _document(data: bytes, name: str) -> "Any":
+    """What a file of JSON or YAML says, of the network where it says more."""
+    if len(data) > INPUT_LIMIT:
+        raise AgentError("%s is larger than %d bytes" % (name, INPUT_LIMIT), "file-too-large")
     document: "Any" = None
     try:
         import json
@@ -62,14 +75,7 @@ def parse(data: bytes, name: str) -> "Tuple[str, Any]":
         document = _load_yaml(data, name)
     if isinstance(document, dict) and isinstance(document.get("network"), dict):
         document = document["network"]
-    form = format_of(document)
-    if not form:
-        raise AgentError(
-            "%s is no network configuration" % name,
-            "network-config",
-            "expected version: 1 or 2, or network_data.json with links and networks",
-        )
-    return form, document
+    return document
 
 
 def check(data: bytes, name: str) -> "Tuple[str, Any, List[Problem]]":
@@ -156,8 +162,12 @@ def render(data: bytes, name: str, renderer: str, output: str) -> Rendered:
         raise AgentError(
             "there is no renderer %s" % renderer, "no-such-renderer", "one of " + ", ".join(renderers.NAMES)
         )
-    form, document = parse(data, name)
-    network = read(form, document, name)
+    document = _document(data, name)
+    if isinstance(document, dict) and document.get("config") == "disabled":
+        network = Network(name)
+        network.warning("/config", "the network is not to be configured: there are no files")
+    else:
+        network = read(*parse(data, name), source=name)
     resolve(network, [])
     files = renderers.render(network, chosen, renderers.Options(offline=True))
     import os

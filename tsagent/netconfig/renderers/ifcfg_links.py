@@ -5,8 +5,8 @@ nm-settings-ifcfg-rh(5) and what the plugin does.
 """
 
 from tsagent.netconfig.model import AUTO, BOND, BRIDGE, CARDS, DUMMY, INFINIBAND, OFF, VLAN, VRF
-    _stated(sheet)
-    name_unused(network, device, master, sheet.reader)
+from tsagent.netconfig.renderers.relations import name_unused
+from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,13 +186,8 @@ def port(sheet: "Sheet") -> bool:
         cost, priority = master.bridge.port_cost, master.bridge.port_priority
         _bridging_options(sheet, {"path_cost": cost.get(device.name), "priority": priority.get(device.name)})
     sheet.put("BOOTPROTO", "none")
-<<<<<<< HEAD
-    name_unused(network, device, master, sheet.reader)
-=======
     _stated(sheet)
-    if device.wants(4) or device.wants(6) or device.routes or device.rules:
-        sheet.left_out("addresses and routes of a port of %s" % master.label)
->>>>>>> ba02f00 (netconfig: gateways and routes in the words they were said in, as cloud-init writes them)
+    name_unused(network, device, master, sheet.reader)
     return True
 
 

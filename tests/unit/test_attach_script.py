@@ -50,6 +50,13 @@ def test_nothing_is_started_while_the_cards_are_those_that_are_known(tmp_path):
     assert look(tmp_path, root) == (9, 1)
 
 
+def test_a_card_without_an_address_is_no_other_one_each_time(tmp_path):
+    root = tmp_path / "root"
+    card(root, "wwan0", "")
+    note_cards(Host(str(root)))
+    assert look(tmp_path, root) == (0, 0)
+
+
 def test_what_comes_meanwhile_is_looked_at_too(tmp_path):
     root = tmp_path / "root"
     card(root, "eth1", "52:54:00:aa:00:01")

@@ -224,13 +224,7 @@ def _stale(context: "Context", written: "Set[str]") -> "Iterator[str]":
     records = parse_records(context.read(paths.NETWORK_FILES))
     instance = str(context.instance.get("instance_id") or "")
     found = set(records) - written
-    for directory, beginnings in (
-        (system.PROFILES, ("tsagent-",)),
-        (system.DEFAULTS, ("30-tsagent",)),
-        (system.UNITS, ("10-tsagent-", "05-tsagent-")),
-        (system.PLANS, ("50-tsagent.",)),
-        (system.SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
-    ):
+    for directory, beginnings in system.OWN:
         for name in context.listdir(directory):
             path = "%s/%s" % (directory, name)
             if name.startswith(beginnings) and path not in written:

@@ -13,6 +13,14 @@ PROFILES = "/etc/NetworkManager/system-connections"
 DEFAULTS = "/etc/NetworkManager/conf.d"
 UNITS = "/etc/systemd/network"
 PLANS = "/etc/netplan"
+# Where the agent's own files are, and how their names begin; those of SCRIPTS may be anybody's.
+OWN = (
+    (PROFILES, ("tsagent-",)),
+    (DEFAULTS, ("30-tsagent",)),
+    (UNITS, ("10-tsagent-", "05-tsagent-")),
+    (PLANS, ("50-tsagent.",)),
+    (SCRIPTS, ("ifcfg-", "route-", "route6-", "rule-", "rule6-")),
+)
 _MANAGER = ("/usr/sbin/NetworkManager", "/usr/bin/NetworkManager")
 _NETWORKD = ("/usr/lib/systemd/systemd-networkd", "/lib/systemd/systemd-networkd")
 # netplan's own folders for its files; and the generator, without which nothing reads them at boot.

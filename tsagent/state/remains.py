@@ -8,7 +8,7 @@ import re
 
 from tsagent.errors import AgentError
 from tsagent.netconfig.renderers import ours
-from tsagent.netconfig.system import DEFAULTS, PROFILES, SCRIPTS, UNITS
+from tsagent.netconfig.system import OWN, SCRIPTS
 from tsagent.state import paths
 
 TYPE_CHECKING = False
@@ -125,18 +125,18 @@ def _host_keys(tree: "Tree") -> "Iterator[str]":
 
 def _network_files(tree: "Tree") -> "Iterator[str]":
     """The network configuration that the agent wrote: it names cards by their addresses."""
-    for directory, beginning in ((PROFILES, "tsagent-"), (DEFAULTS, "30-tsagent"), (UNITS, "10-tsagent-")):
+    for directory, beginnings in OWN:
         for name in tree.listdir(directory):
-            if name.startswith(beginning):
-                yield "%s/%s" % (directory, name)
-    for name in tree.listdir(SCRIPTS):
-        path = "%s/%s" % (SCRIPTS, name)
-        if name.startswith(("ifcfg-", "route-", "route6-", "rule-", "rule6-")):
-            try:
-                if ours(tree.read(path, 1 << 20)):
-                    yield path
-            except (OSError, AgentError):
-                pass  # a directory, a link to nowhere, or something huge: not the agent's
+            path = "%s/%s" % (directory, name)
+            if name.startswith(beginnings) and (directory != SCRIPTS or _is_ours(tree, path)):
+                yield path
+
+
+def _is_ours(tree: "Tree", path: str) -> bool:
+    try:
+        return ours(tree.read(path, 1 << 20))
+    except (OSError, AgentError):
+        return False  # a directory, a link to nowhere, or something huge
 
 
 def _answered_for_cloud_init(tree: "Tree") -> "List[str]":

@@ -109,19 +109,10 @@ def read_parameters(
 
 
 def _unknown(network: "Network", path: str, device: "Device", key: str, plain: str) -> None:
-    from tsagent.userdata.problem import shown
-
     if plain in _TOLD:
         network.warning(path, "%s: %s is no setting of a bond and has no effect" % (device.name, key))
         return
-    from tsagent.userdata.expected import close
-
-    likely = close(plain, sorted(NAMES))
-    network.unknown(
-        path,
-        "%s: the bond parameter %s is not known and has no effect%s"
-        % (device.name, shown(key), ": did you mean %s?" % likely if likely else ""),
-    )
+    fields.unknown_parameter(network, path, device, "bond", key, plain, NAMES)
 
 
 def _value(network: "Network", path: str, name: str, value: "Any") -> "Optional[str]":

@@ -77,19 +77,10 @@ def read_parameters(
 
 
 def _unknown(network: "Network", path: str, device: "Device", key: str, plain: str) -> None:
-    from tsagent.userdata.problem import shown
-
     if plain in _NOWHERE:
         network.warning(path, "%s: %s is not supported here and has no effect" % (device.name, key))
         return
-    from tsagent.userdata.expected import close
-
-    likely = close(plain, sorted(_NAMES))
-    network.unknown(
-        path,
-        "%s: the bridge parameter %s is not known and has no effect%s"
-        % (device.name, shown(key), ": did you mean %s?" % likely if likely else ""),
-    )
+    fields.unknown_parameter(network, path, device, "bridge", key, plain, _NAMES)
 
 
 def _of_ports(

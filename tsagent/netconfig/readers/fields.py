@@ -259,3 +259,20 @@ def leftovers(
             '%s: the key "%s" is not known and has no effect%s'
             % (what, shown(key), ': did you mean "%s"?' % likely if likely else ""),
         )
+
+
+def unknown_parameter(
+    network: "Network", path: str, device: "Device", of: str, key: str, plain: str, known: "Iterable[str]"
+) -> None:
+    """Name a parameter of a bond or bridge (`of`) that nothing here takes; `plain` is what it is called in
+    the words of `known`.
+    """
+    from tsagent.userdata.expected import close
+    from tsagent.userdata.problem import shown
+
+    likely = close(plain, sorted(known))
+    network.unknown(
+        path,
+        "%s: the %s parameter %s is not known and has no effect%s"
+        % (device.name, of, shown(key), ": did you mean %s?" % likely if likely else ""),
+    )

@@ -86,6 +86,17 @@ def look_at_queues(host: "Host") -> None:
         host.run(["systemctl", "--no-block", "restart", QUEUES_UNIT])
 
 
+def end_of_boot(session: "Session") -> None:
+    """From now on network cards that come are looked at, where that is anybody's business here."""
+    queues = queues_wanted(session)
+    if session.service_url() is not None and not_wanted(session) is None:
+        watch_for_cards(session.host)
+    elif queues:
+        note_cards(session.host)
+    if queues and missed(session):
+        look_at_queues(session.host)
+
+
 def watch_for_cards(host: "Host") -> None:
     """From now on cards that come are taken up; so are those that came or went while the machine was off."""
     there = cards_there(host)

@@ -365,28 +365,16 @@ class _Run:
             self.host.root.unlink(paths.PROVISIONAL, missing_ok=True)
         self.over = quiet or last == "final"
         if self.over:
-            self._watch_for_cards()
+            # One module alone does not end a boot, and a card that has just come would be taken for known.
+            if self.host.live and self.options.only is None:
+                from tsagent.session.cards import end_of_boot
+
+                end_of_boot(self.session)
             self._finish()
         if last == "final" and self.host.at_end:
             self._take_leave()
         elif last == "final" and self.status.data["reboot_wanted"] and self.host.live:
             self.host.run(["systemctl", "--no-block", "reboot"])
-
-    def _watch_for_cards(self) -> None:
-        """From now on network cards that come are looked at, where that is anybody's business here."""
-        session = self.session
-        # One module alone does not end a boot, and a card that has just come would be taken for known.
-        if not self.host.live or self.options.only is not None:
-            return
-        from tsagent.session import cards
-
-        queues = cards.queues_wanted(session)
-        if session.service_url() is not None and cards.not_wanted(session) is None:
-            cards.watch_for_cards(self.host)
-        elif queues:
-            cards.note_cards(self.host)
-        if queues and cards.missed(session):
-            cards.look_at_queues(self.host)
 
     def _take_leave(self) -> None:
         """Start what is to happen when this process has ended."""

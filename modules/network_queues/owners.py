@@ -22,6 +22,9 @@ _SCRIPTS = (
 _RC_LOCAL = ("/etc/rc.d/rc.local", "/etc/rc.local")
 _BALANCER = "irqbalance.service"
 _BALANCER_FILES = ("/etc/sysconfig/irqbalance", "/etc/default/irqbalance")
+_BALANCER_SETTINGS = (
+    "IRQBALANCE_ARGS", "IRQBALANCE_ONESHOT", "IRQBALANCE_BANNED_CPUS", "IRQBALANCE_BANNED_CPULIST", "OPTIONS",
+)  # fmt: skip
 _BALANCER_RUNS = ("/run/irqbalance", "/run/irqbalance.pid", "/var/run/irqbalance.pid")
 _ACTIVE_PROFILE = "/etc/tuned/active_profile"
 _RDMA_AGENT = (
@@ -83,25 +86,19 @@ class Owners:
 
     def _find_scripts(self) -> "Dict[str, Owner]":
         found: "Dict[str, Owner]" = {}
+        scripts = [("%s/%s" % (base, script), parts) for base in _BASES for script, parts in _SCRIPTS]
         for rc_local in _RC_LOCAL:
             text = self._context.text(rc_local)
             if text is None:
                 continue
             if self._context.executable(rc_local) is not True:
                 continue  # then nobody runs it. Source: systemd-rc-local-generator(8)
-            for row in text.splitlines():
-                row = row.strip()
-                if row.startswith("#"):
-                    continue
-                for base in _BASES:
-                    for script, parts in _SCRIPTS:
-                        path = "%s/%s" % (base, script)
-                        if path in row and self._context.exists(path):
-                            owner = Owner(
-                                "%s, which %s runs at each boot" % (path, rc_local), [rc_local, path]
-                            )
-                            for part in parts:
-                                found.setdefault(part, owner)
+            rows = [row for row in text.splitlines() if not row.lstrip().startswith("#")]
+            for path, parts in scripts:
+                if any(path in row for row in rows) and self._context.exists(path):
+                    owner = Owner("%s, which %s runs at each boot" % (path, rc_local), [rc_local, path])
+                    for part in parts:
+                        found.setdefault(part, owner)
         return found
 
     def _find_balancer(self) -> None:
@@ -158,19 +155,8 @@ def _policy(text: str) -> str:
     """What irqbalance's file of settings says beyond the defaults."""
     words = []
     for row in text.splitlines():
-        key, equals, value = row.strip().partition("=")
+        key, _, value = row.strip().partition("=")
         value = value.strip().strip("\"'")
-        if (
-            equals
-            and value
-            and key
-            in (
-                "IRQBALANCE_ARGS",
-                "IRQBALANCE_ONESHOT",
-                "IRQBALANCE_BANNED_CPUS",
-                "IRQBALANCE_BANNED_CPULIST",
-                "OPTIONS",
-            )
-        ):
+        if value and key in _BALANCER_SETTINGS:
             words.append("%s=%s" % (key, value))
     return " ".join(words)

@@ -127,7 +127,7 @@ class _Race:
                 continue
             if self._host.hardware.text("/sys/class/net/%s/carrier" % name) == "1":
                 try:
-                    self._runners[name] = _Runner(self._host, name, self._number, now)
+                    self._runners[name] = _Runner(name, self._number, now)
                 except OSError:
                     continue  # it has just gone
 
@@ -143,7 +143,7 @@ class _Race:
 class _Runner:
     """A card that is asked."""
 
-    def __init__(self, host: "Host", name: str, number: int, now: float) -> None:
+    def __init__(self, name: str, number: int, now: float) -> None:
         import socket
 
         self.began = now

@@ -102,3 +102,28 @@ def test_a_boot_puts_back_what_a_power_cut_left(agent, told, owner):
         assert module["state"] == "done" and "was being tried" in module["warnings"][0]
     else:
         assert (module["state"], module["code"]) == ("failed", "network-put-back")
+
+
+def test_render_leaves_out_what_is_wrong_and_says_so_by_its_exit_code(agent, tmp_path):
+    """Warnings alone are none of it."""
+    source = tmp_path / "net.yaml"
+    words = [
+        "network",
+        "render",
+        "--input",
+        str(source),
+        "--renderer",
+        "networkd",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    source.write_text("version: 2\nethernets:\n  eth0:\n    addresses: [192.0.2.7/24, 192.0.2.300/24]\n")
+    done = agent(*words)
+    assert (done.returncode, done.stdout.split()) == (1, ["/etc/systemd/network/10-tsagent-eth0.network"])
+    assert done.stderr.startswith("%s:4:31: error: /ethernets/eth0/addresses/1: " % source)
+    assert (
+        "Address=192.0.2.7/24" in (tmp_path / "out/etc/systemd/network/10-tsagent-eth0.network").read_text()
+    )
+    source.write_text("version: 2\nethernets:\n  eth0:\n    addresses: [192.0.2.7/24]\n    emit-lldp: true\n")
+    done = agent(*words)
+    assert (done.returncode, "warning: /ethernets/eth0/emit-lldp: " in done.stderr) == (0, True)

@@ -188,7 +188,12 @@ def _report(context: "Context", network: "Network") -> None:
         from tsagent.netconfig.places import place
 
         place(context, context.settings.get("network"), network.problems)
+    from tsagent.netconfig.renderers.whole_network import UNUSED
+
     for problem in network.problems:
+        if problem.rule == UNUSED:  # the configuration means it so
+            context.choose("names", "each device's own", problem.message)
+            continue
         if problem.line:
             context.warn(str(problem))
             continue

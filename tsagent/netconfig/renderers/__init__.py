@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional
 
-    from tsagent.netconfig.model import Device, Network
+    from tsagent.netconfig.model import Network
 
 NAMES = ("networkmanager", "ifcfg", "networkd", "netplan")
 # Other spellings in use: cloud-init's and netplan's.
@@ -84,7 +84,10 @@ def render(network: "Network", renderer: str, options: "Options") -> "List[File]
     else:
         raise ValueError("no such renderer: %r" % renderer)
     if renderer not in ("networkd", "netplan"):  # they leave it to systemd-resolved who can be reached
+        from tsagent.netconfig.renderers.whole_network import tell_unused_names
+
         _check_globals(network)
+        tell_unused_names(network)
     files = module.render(network, options)
     if renderer not in ("networkd", "netplan"):
         from tsagent.netconfig.renderers.link import link_file
@@ -92,24 +95,6 @@ def render(network: "Network", renderer: str, options: "Options") -> "List[File]
         links = [link_file(network, device, options, whole=False) for device in network.devices if device.mac]
         files.extend(link for link in links if link is not None)
     return sorted(files, key=lambda item: item.path)
-
-
-def servers(network: "Network", device: "Device", version: int) -> "List[str]":
-    """The name servers of one IP version for a device: its own, then those of the whole network."""
-    if not device.wants(version):
-        return []
-    found: "List[str]" = []
-    for server in device.nameservers + network.nameservers:
-        if (":" in server) == (version == 6) and server not in found:
-            found.append(server)
-    return found
-
-
-def searches(network: "Network", device: "Device") -> "List[str]":
-    """The search domains for a device: its own, then those of the whole network."""
-    if not (device.wants(4) or device.wants(6)):
-        return []
-    return device.search + [item for item in network.search if item not in device.search]
 
 
 def _check_globals(network: "Network") -> None:

@@ -11,7 +11,6 @@ from tsagent.netconfig.renderers import ifcfg_links as links
 from tsagent.netconfig.renderers import ifcfg_routes as routes
 from tsagent.netconfig.renderers.ifcfg_sheet import Sheet
 from tsagent.netconfig.renderers.shellfile import Assignments
-from tsagent.netconfig.renderers.whole_network import tell_unused_names
 from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
@@ -27,7 +26,6 @@ DIRECTORY = "/etc/sysconfig/network-scripts"
 def render(network: "Network", options: "Options") -> "List[File]":
     """The files of every device."""
     files: "List[File]" = []
-    tell_unused_names(network)
     for device in network.devices:
         sheet = Sheet(network, device, options)
         if device.kind == LOOPBACK:

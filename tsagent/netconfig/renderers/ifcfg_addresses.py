@@ -5,6 +5,7 @@ nm-settings-ifcfg-rh(5) and what the plugin does with it.
 """
 
 from tsagent.netconfig.options import AdvertisementOptions
+from tsagent.netconfig.renderers.whole_network import names_for
 from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
@@ -290,7 +291,8 @@ def _dns(sheet: "Sheet") -> "Tuple[List[str], List[str]]":
             sheet.left_out("name servers without an address")
         return [], []
     servers: "List[str]" = []
-    for server in device.nameservers or network.nameservers:
+    named, domains = names_for(network, device)
+    for server in named:
         version = 6 if ":" in server else 4
         # The plugin reads none of an IP version that is off; the scripts write them all to resolv.conf.
         if sheet.managed and not device.wants(version):
@@ -298,4 +300,4 @@ def _dns(sheet: "Sheet") -> "Tuple[List[str], List[str]]":
                 sheet.left_out("an IPv%d name server without an IPv%d address" % (version, version))
         elif server not in servers:
             servers.append(server)
-    return servers, list(device.search or network.search)
+    return servers, domains

@@ -31,7 +31,6 @@ from tsagent.netconfig.renderers.networkmanager_ports import (
     bridge_options,
     port_options,
 )
-from tsagent.netconfig.renderers.whole_network import tell_unused_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +66,6 @@ def render(network: "Network", options: "Options") -> "List[File]":
     """One profile a device, and the daemon's own configuration where a profile cannot say it."""
     devices = [device for device in network.devices if _has_profile(device)]
     files = [profile(network, device) for device in devices]
-    tell_unused_names(network)
     defaults: "Sections" = []
     if any(leaves_ipv6_open(network, device) for device in devices):
         # The address the network expects (and filters by) is the one made from the card's own.

@@ -7,6 +7,7 @@ it, as with every other service; it is not for IPv4, nor for a device that is to
 from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, LOOPBACK
 from tsagent.netconfig.renderers.networkmanager_ports import SERVICE
 from tsagent.netconfig.renderers.relations import name_unused
+from tsagent.netconfig.renderers.whole_network import names_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -223,13 +224,12 @@ def _names(network: "Network", device: "Device", version: int, method: str) -> "
         if own:
             network.left_out(device, "name servers for IPv%d without an address for it" % version, SERVICE)
         return []
-    servers = device.nameservers or network.nameservers
+    servers, domains = names_for(network, device)
     found: "List[str]" = []
     for server in servers:
         if (":" in server) == (version == 6) and server not in found:
             found.append(server)
     rows = ["dns=%s;" % ";".join(found)] if found else []
-    domains = device.search or network.search
     if domains:
         rows.append("dns-search=%s;" % ";".join(domains))
     return rows

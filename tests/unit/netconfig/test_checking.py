@@ -111,7 +111,7 @@ def test_render_prints_them_in_order(tmp_path, monkeypatch):
     complaints = io.StringIO()
     monkeypatch.setattr(sys, "stderr", complaints)
     values = type("Values", (), {"input": str(path), "renderer": "networkd", "output": str(tmp_path / "out")})
-    assert command.main(values) == 0
+    assert command.main(values) == 1
     lines = [line.partition("x.yaml:")[2] for line in complaints.getvalue().splitlines()]
     assert [line.split(" ")[0] for line in lines] == ["4:5:", "5:10:"]
 

@@ -59,10 +59,7 @@ def _module(look: "Preview", info: "ModuleInfo") -> "Dict[str, Any]":
         prefix = "/" + key.replace("~", "~0").replace("/", "~1")
         for pointer in sorted(origins):
             if pointer == prefix or pointer.startswith(prefix + "/"):
-                name, line, column = origins[pointer]
-                settings.append(
-                    {"key": pointer[1:].replace("/", "."), "from": "%s:%s:%s" % (name, line, column)}
-                )
+                settings.append({"key": pointer[1:].replace("/", "."), "from": _place(*origins[pointer])})
     return {
         "name": info.name,
         "title": info.title,
@@ -72,6 +69,13 @@ def _module(look: "Preview", info: "ModuleInfo") -> "Dict[str, Any]":
         "decisions": [],
         "reads": [],
     }
+
+
+def _place(name: str, line: int, column: int) -> str:
+    """Where a setting stands; of the image's own, put together from several files, no line is kept."""
+    if line:
+        return "%s:%s:%s" % (name, line, column)
+    return "the image's configuration" if name == "defaults" else name
 
 
 def _shown(look: "Preview", value: "Any") -> "Any":

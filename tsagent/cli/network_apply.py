@@ -87,7 +87,7 @@ def _read(path: str) -> "Tuple[str, Any, str]":
     for problem in errors:
         sys.stderr.write("%s\n" % problem)
     if errors:
-        words = "%s: %d errors" % (name, len(errors))
+        words = "%s: %d error%s" % (name, len(errors), "" if len(errors) == 1 else "s")
         raise AgentError(words, "network-config", "nothing is changed")
     return form, document, name
 

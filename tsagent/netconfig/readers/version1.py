@@ -77,7 +77,7 @@ def _unknown(network: "Network", path: str, kind: str, entry: "Dict[str, Any]") 
         "devices of type %s are not supported; %s is left out%s"
         % (
             shown(kind),
-            shown(str(entry.get("name"))),
+            "it" if entry.get("name") is None else shown(str(entry["name"])),
             ": did you mean %s?" % likely if likely else "",
         ),
     )

@@ -188,6 +188,8 @@ def _report(context: "Context", network: "Network") -> None:
         from tsagent.netconfig.places import place
 
         place(context, context.settings.get("network"), network.problems)
+    if context.asked.get("text") and network.problems:
+        netconfig.place_problems(network.problems, context.asked["text"], network.source)
     from tsagent.netconfig.renderers.whole_network import UNUSED
 
     for problem in network.problems:

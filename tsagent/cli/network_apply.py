@@ -43,7 +43,7 @@ def main(values: "argparse.Namespace") -> int:
         "renderer": values.renderer,
     }
     if values.input is not None:
-        asked["config"] = _read(values.input)
+        asked["config"], asked["text"] = _read(values.input)
     host = Host()
     report = Report([LogFile(host.root)])
     if os.path.exists("/run/systemd/journal/socket"):
@@ -66,9 +66,9 @@ def main(values: "argparse.Namespace") -> int:
     return EXIT_DONE if result.state in (results.DONE, results.NOTHING) else EXIT_FAILED
 
 
-def _read(path: str) -> "Tuple[str, Any, str]":
-    """Format, document and name of a configuration. Raises AgentError `network-config` for one that has
-    errors, each of which is printed, and `unreadable`.
+def _read(path: str) -> "Tuple[Tuple[str, Any, str], bytes]":
+    """Format, document and name of a configuration, and its text. Raises AgentError `network-config` for
+    one that has errors, each of which is printed, and `unreadable`.
     """
     from tsagent.netconfig import check
     from tsagent.userdata.problem import errors_of
@@ -89,7 +89,7 @@ def _read(path: str) -> "Tuple[str, Any, str]":
     if errors:
         words = "%s: %d error%s" % (name, len(errors), "" if len(errors) == 1 else "s")
         raise AgentError(words, "network-config", "nothing is changed")
-    return form, document, name
+    return (form, document, name), data
 
 
 def _document(result: "ModuleResult") -> "Dict[str, Any]":

@@ -11,6 +11,7 @@ __all__ = [
     "expand",
     "fallback",
     "parse",
+    "place_problems",
     "primary_device",
     "primary_nic",
     "read",
@@ -83,11 +84,11 @@ def check(data: bytes, name: str) -> "Tuple[str, Any, List[Problem]]":
     form, document = parse(data, name)
     network = read(form, document, name)
     resolve(network, [])
-    _place_problems(network.problems, data, name)
+    place_problems(network.problems, data, name)
     return form, document, network.problems
 
 
-def _place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
+def place_problems(problems: "List[Problem]", data: bytes, name: str) -> None:
     """Give each problem the line and column of what it is about, and put them in that order.
 
     Keys that are there twice are added: of two settings one was dropped before any reader saw it.
@@ -176,5 +177,5 @@ def render(data: bytes, name: str, renderer: str, output: str) -> Rendered:
     tree = Tree(output)
     for item in files:
         tree.write_atomic(item.path, item.content.encode("utf-8"), item.mode)
-    _place_problems(network.problems, data, name)
+    place_problems(network.problems, data, name)
     return Rendered([item.path for item in files], network.problems)

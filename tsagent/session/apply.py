@@ -32,8 +32,8 @@ MODULE = "network"
 def apply_network(
     host: "Host", asked: "Dict[str, Any]", report: "Report", source: str = "auto"
 ) -> "ModuleResult":
-    """Plan and apply as `asked`: `config` (as the readers take it), `renderer`, `timeout` in seconds,
-    `rollback`, `force`; how it went.
+    """Plan and apply as `asked`: `config` (as the readers take it) and its `text`, by which warnings name
+    lines, `renderer`, `timeout` in seconds, `rollback`, `force`; how it went.
 
     Without a `config` it is the instance's own. Raises LockedError, and AgentError where nobody can say what
     that is. What was cut off before is put back first.

@@ -158,3 +158,20 @@ def test_the_schema_refuses_nothing_that_the_readers_take(schemas):
         if any(item.severity == "error" for item in netconfig.read(form, document).problems):
             continue
         assert [item.message for item in validate({"network": document}, None, schemas)] == [], document
+
+
+def test_warnings_of_a_file_that_is_applied_name_its_lines():
+    from modules import network as module
+    from tsagent.facts import Facts
+    from tsagent.host import Tree
+    from tsagent.registry.context import Context
+
+    text = b"version: 2\nethernets:\n  eth0: {dhcp4: true, bogus: 3}\n  eth0: {dhcp4: true, bogus: 3}\n"
+    form, document, _ = netconfig.check(text, "net.yaml")
+    asked = {"config": (form, document, "net.yaml"), "text": text, "renderer": "networkd"}
+    context = Context("network", {}, Facts.from_data({}), Tree("/nowhere"), Tree("/nowhere"), asked=asked)
+    list(module.plan(context))
+    assert [words.split(": ")[:3] for words in context.warnings] == [
+        ["net.yaml:4:3", "warning", "/ethernets/eth0"],  # there twice
+        ["net.yaml:4:23", "warning", "/ethernets/eth0/bogus"],
+    ]

@@ -93,7 +93,9 @@ def test_a_boot_puts_back_what_a_power_cut_left(agent, told, owner):
         },
     }
     (agent.root / (STATE + "trial.json")).write_text(json.dumps(trial))
+    assert "! a network configuration is being tried" in agent("status").stdout
     done = agent.run("--stage", "local")
+    assert "is being tried" not in agent("status").stdout
     assert done.returncode == (2 if owner is None else 1), done.stdout
     assert file.read_text() == former and not new.exists()
     assert not (agent.root / (STATE + "trial.json")).exists()

@@ -6,6 +6,7 @@ import sys
 from tsagent.engine import results
 from tsagent.errors import EXIT_DEGRADED, EXIT_DONE, EXIT_FAILED, EXIT_TIMEOUT
 from tsagent.host import Clock, Tree
+from tsagent.state.paths import NETWORK_TRIAL
 from tsagent.state.status import DEGRADED, DISABLED, DONE, ERROR, NOT_RUN, SCHEMA, problems, read_status
 
 TYPE_CHECKING = False
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any, Dict, List, Optional
 
+_TRIED = (
+    "a network configuration is being tried, or that was cut off: then the next run puts the former one back"
+)
 _ENDED = (DONE, DEGRADED, ERROR, DISABLED)
 _LOOK = 0.25  # seconds between two looks while waiting
 
@@ -28,7 +32,10 @@ def main(values: "argparse.Namespace") -> int:
         json.dump(data, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
-        sys.stdout.write("\n".join(_lines(data)) + "\n")
+        lines = _lines(data)
+        if tree.exists(NETWORK_TRIAL):
+            lines.append("! %s" % _TRIED)
+        sys.stdout.write("\n".join(lines) + "\n")
     if timed_out:
         return EXIT_TIMEOUT
     if data["state"] == ERROR or (values.wait and data["state"] == NOT_RUN):

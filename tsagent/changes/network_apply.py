@@ -100,7 +100,7 @@ class ApplyNetwork(Change):
         try:
             lost = self._try(host, service, differing, trial)
         except (AgentError, OSError) as error:
-            self._put_back(host, trial, "%s" % _words(error))
+            self._put_back(host, trial, _words(error))
         except BaseException:  # the agent is told to end: what is not proved does not stay
             trial.put_back(host, _STOPPED, _LAST_LOOK)
             raise

@@ -43,7 +43,7 @@ def addressing(
                 sections.append(("ipv%d" % version, rows))
         return sections
     for version in (4, 6):
-        if not _left_to_the_daemon(network, device, version):
+        if not _left_to_the_daemon(device, version):
             sections.append(("ipv%d" % version, _family(network, device, version)))
     if device.kind != LOOPBACK and (
         False
@@ -59,14 +59,10 @@ def addressing(
 def leaves_ipv6_open(network: "Network", device: "Device") -> bool:
     """Whether a device has IPv6 as the daemon's defaults have it."""
     controller = network.master_of(device, BOND, BRIDGE)
-    return (
-        controller is None
-        and device.kind not in (DUMMY, LOOPBACK)
-        and _left_to_the_daemon(network, device, 6)
-    )
+    return controller is None and device.kind not in (DUMMY, LOOPBACK) and _left_to_the_daemon(device, 6)
 
 
-def _left_to_the_daemon(network: "Network", device: "Device", version: int) -> bool:
+def _left_to_the_daemon(device: "Device", version: int) -> bool:
     if device.kind == LOOPBACK:
         return not any(item.version == version for item in device.addresses + device.routes + device.rules)
     if version == 4 or device.wants(6) or not device.wants(4):
@@ -124,7 +120,7 @@ def _family(network: "Network", device: "Device", version: int) -> "List[str]":
         rows += _ipv6(network, device, method)
     if _dynamic(device, version):
         rows += _dhcp(network, device, version)
-    return rows + _names(network, device, version, method) + _routing(network, device, version, method)
+    return rows + _names(network, device, version) + _routing(network, device, version, method)
 
 
 def _required(device: "Device", version: int) -> "List[str]":
@@ -217,7 +213,7 @@ def _dhcp(network: "Network", device: "Device", version: int) -> "List[str]":
     return rows
 
 
-def _names(network: "Network", device: "Device", version: int, method: str) -> "List[str]":
+def _names(network: "Network", device: "Device", version: int) -> "List[str]":
     """Name servers and search domains: the device's own, or those of the whole network where it has none."""
     own = [item for item in device.nameservers if (":" in item) == (version == 6)]
     if not device.wants(version):

@@ -31,7 +31,6 @@ def main(values: "argparse.Namespace") -> int:
 
     from tsagent.host import Host
     from tsagent.report import Report
-    from tsagent.report.logfile import LogFile
     from tsagent.session.apply import apply_network
 
     if os.geteuid() != 0:
@@ -45,11 +44,7 @@ def main(values: "argparse.Namespace") -> int:
     if values.input is not None:
         asked["config"], asked["text"] = _read(values.input)
     host = Host()
-    report = Report([LogFile(host.root)])
-    if os.path.exists("/run/systemd/journal/socket"):
-        from tsagent.report.journald import JournalD
-
-        report.sinks.append(JournalD())
+    report = Report.for_machine(host)
 
     def stop(number: int, frame: "Any") -> None:
         host.runner.interrupt()

@@ -21,17 +21,12 @@ def start(source: str = "auto") -> int:
 
     from tsagent.host import Host
     from tsagent.report import Report
-    from tsagent.report.logfile import LogFile
     from tsagent.session.attach import attach, failed
 
     if os.geteuid() != 0:
         raise AgentError("only root may change the network", "not-permitted")
     host = Host()
-    report = Report([LogFile(host.root)])
-    if os.path.exists("/run/systemd/journal/socket"):
-        from tsagent.report.journald import JournalD
-
-        report.sinks.append(JournalD())
+    report = Report.for_machine(host)
 
     def stop(number: int, frame: object) -> None:
         host.runner.interrupt()

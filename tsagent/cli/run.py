@@ -60,14 +60,9 @@ def start(host: "Host", options: Options, form: str, ready: "Optional[Callable[[
     """Run with the reports and signal handlers that a run of its own has; `ready` as `run` has it."""
     import _signal  # `signal` builds enumerations of them all
 
-    from tsagent.report.logfile import LogFile
     from tsagent.session.run import run
 
-    report = Report([LogFile(host.root)])
-    if host.live and os.path.exists("/run/systemd/journal/socket"):
-        from tsagent.report.journald import JournalD
-
-        report.sinks.append(JournalD())
+    report = Report.for_machine(host)
     # As a unit, standard output is the journal, which has the lines already; systemd 219 does not say so.
     unit = host.live and ("JOURNAL_STREAM" in os.environ or os.getppid() == 1)
     if not unit or len(report.sinks) == 1:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from typing import Iterable, List, Optional
 
     from tsagent.engine.results import ChangeResult, ModuleResult
+    from tsagent.host import Host
 
 INFO, NOTICE, WARNING, ERROR = "info", "notice", "warning", "error"
 
@@ -57,6 +58,18 @@ class Report(Sink):
         self.sinks: "List[Sink]" = list(sinks)
         self._secrets: "List[str]" = []
         self.started = time.monotonic()
+
+    @classmethod
+    def for_machine(cls, host: "Host") -> "Report":
+        """One to the log and, on the running machine, to systemd's journal where that listens."""
+        from tsagent.report.logfile import LogFile
+
+        report = cls([LogFile(host.root)])
+        if host.live and host.root.exists("/run/systemd/journal/socket"):
+            from tsagent.report.journald import JournalD
+
+            report.sinks.append(JournalD())
+        return report
 
     def secrets(self, values: "Iterable[str]") -> None:
         """Values to blank out from now on, and each line of one that has several."""

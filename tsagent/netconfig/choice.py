@@ -21,16 +21,19 @@ KERNEL = "network-config= on the kernel command line"
 def configuration(context: "Context", settings: "Dict[str, Any]") -> "Tuple[str, Any, str]":
     """The format, the configuration and where it is from.
 
-    The format is one of `readers.FORMATS`, DISABLED, or empty where nothing says anything. Raises
-    AgentError `network-config` for a kernel command line that holds none.
+    The format is one of `readers.FORMATS`, DISABLED, or empty where nothing says anything. What cannot be
+    read on the kernel's command line is told and passed over: a machine that nobody reaches helps nobody.
     """
     given = context.facts.kernel.parameters or {}
     word = given.get("network-config")
     if word == DISABLED:
         return DISABLED, None, "network-config=disabled on the kernel command line"
     if isinstance(word, str) and word:
-        form, config = _decode(word)
-        return form, config, KERNEL
+        try:
+            form, config = _decode(word)
+            return form, config, KERNEL
+        except AgentError as error:
+            context.warn("%s; it is passed over" % error)
     if settings.get("config") == DISABLED:
         return DISABLED, None, IMAGE
     config = settings["config"] if isinstance(settings.get("config"), dict) else settings
@@ -63,6 +66,6 @@ def _decode(word: str) -> "Tuple[str, Any]":
             data = zlib.decompressobj(31).decompress(data, 1 << 20)
     except (binascii.Error, zlib.error, ValueError):
         raise AgentError(
-            "network-config= on the kernel command line is neither `disabled` nor base64", "network-config"
+            "%s is neither `disabled` nor a configuration in base64" % KERNEL, "network-config"
         ) from None
-    return netconfig.parse(data, "network-config=")
+    return netconfig.parse(data, KERNEL)

@@ -45,5 +45,6 @@ def _lines(document: "Dict[str, Any]") -> "List[str]":
             lines.extend("      " + line for line in change["diff"])
         lines.extend("  warning: %s" % warning for warning in module["warnings"])
     lines.extend("error: %s (%s)" % (item["message"], item["code"]) for item in document["errors"])
-    lines.append("%d changes pending" % document["pending"])
+    count = document["pending"]
+    lines.append("%d change%s pending" % (count, "" if count == 1 else "s"))
     return lines

@@ -15,6 +15,7 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 HERE = os.path.dirname(os.path.abspath(__file__))
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
 ]
 both = pytest.mark.parametrize("service", ["networkmanager", "networkd"])

@@ -9,6 +9,7 @@ from network_fabric import inside
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 FOLDERS = {

@@ -10,6 +10,7 @@ from tsagent.netconfig import renderers
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 SERVICES = ["networkmanager", "networkd"]

@@ -34,6 +34,7 @@ from tsagent.netconfig.model import (
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "networkd_namespace.sh")
 real = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
 ]
 pytestmark = real

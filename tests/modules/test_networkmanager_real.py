@@ -17,6 +17,7 @@ from tsagent.netconfig.model import BRIDGE, ETHERNET, Address, Device, Network, 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "networkmanager_namespace.sh")
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
 ]
 

@@ -45,21 +45,22 @@ def test_mounts_and_swap_file(world, loops):
     sh("sfdisk", data, input=b",\n")
     sh("partx", "--add", data)
     sh("mkfs.ext4", "-q", data + "p1")
-    sh("mkfs.ext4", "-q", "-L", "inner", inner)
+    label = "inner-%d" % os.getpid()  # another run may be under way on this machine
+    sh("mkfs.ext4", "-q", "-L", label, inner)
     stale = "/dev/old /old auto defaults,comment=cloudconfig 0 2\n"
     world.write("/etc/fstab", ADMIN + "\n" + stale)
     world.user_data(
         """#cloud-config
 device_aliases: {data: %s}
 mounts:
-  - [LABEL=inner, /data/in side, auto, "defaults,noatime"]
+  - [LABEL=%s, /data/in side, auto, "defaults,noatime"]
   - [data, /data]
   - [tmpfs, /scratch, tmpfs, "size=1M,mode=1777"]
   - [swap, null]
   - [nosuch, /nosuch]
 swap: {filename: /data/swapfile, size: 24M}
 """
-        % data
+        % (data, label)
     )
     module = world.run("mounts")
     assert module["state"] == "done", module
@@ -68,9 +69,9 @@ swap: {filename: /data/swapfile, size: 24M}
     table = world.read("/etc/fstab")
     assert table == ADMIN + "\n" + (
         "%sp1\t/data\tauto\tdefaults,nofail,comment=cloudconfig\t0\t2\n"
-        "LABEL=inner\t/data/in\\040side\tauto\tdefaults,noatime,comment=cloudconfig\t0\t2\n"
+        "LABEL=%s\t/data/in\\040side\tauto\tdefaults,noatime,comment=cloudconfig\t0\t2\n"
         "tmpfs\t/scratch\ttmpfs\tsize=1M,mode=1777,comment=cloudconfig\t0\t0\n"
-        "/data/swapfile\tnone\tswap\tsw,comment=cloudconfig\t0\t0\n" % data
+        "/data/swapfile\tnone\tswap\tsw,comment=cloudconfig\t0\t0\n" % (data, label)
     )
     assert "0 parse errors, 0 errors" in world.sh("findmnt", "--verify")[1]
     assert world.ok("findmnt", "-n", "-o", "SOURCE", "/data").strip() == data + "p1"

@@ -10,9 +10,9 @@ of an input, where its tests expect no file. `--literal` shows what is not writt
 
 Figures of a renderer: configurations that are alike in each fact; those in which all that cloud-init's files
 say is said here too, and more only where they leave out what the input asks for ("held"); facts that are
-alike or held. A difference that has its reason in the table of docs/network-files.md is shown with it; without one,
-more is a difference like any other. Inputs that are wrong are counted apart. Exit 1: less than --bar percent
-of the facts are held, or a difference has no reason.
+alike or held. A difference that has its reason in the table of docs/network-files.md is shown with it;
+without one, more is a difference like any other. Inputs that are wrong are counted apart. Exit 1: less than
+--bar percent of the facts are held, or a difference has no reason.
 """
 
 import argparse

@@ -11,6 +11,7 @@ import yaml
 
 from tsagent import netconfig
 from tsagent.netconfig import renderers
+from tsagent.netconfig.addressing import Address, Route, Rule
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -20,11 +21,8 @@ from tsagent.netconfig.model import (
     MANUAL,
     VLAN,
     VRF,
-    Address,
     Device,
     Network,
-    Route,
-    Rule,
 )
 from tsagent.netconfig.renderers.netplan_yaml import dump
 

@@ -8,7 +8,7 @@ import pytest
 
 from tsagent import netconfig
 from tsagent.errors import AgentError
-from tsagent.netconfig import model, renderers
+from tsagent.netconfig import model, renderers, values
 
 MAC = "52:54:00:aa:00:01"
 NICS = [{"name": "eth0", "mac": MAC, "permanent_mac": MAC, "kind": "physical", "ifindex": 2}]
@@ -255,7 +255,7 @@ def test_addresses(value, mask, wanted):
     "value, mask", [("10.0.0.1", "255.0.255.0"), ("10.0.0.1", "ffff::"), ("a", None), ("::1", "129")]
 )
 def test_bad_addresses(value, mask):
-    with pytest.raises(model.Invalid):
+    with pytest.raises(values.Invalid):
         model.Address.parse(value, mask)
 
 

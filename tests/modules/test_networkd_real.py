@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from tsagent.netconfig import renderers
+from tsagent.netconfig.addressing import Address, Route, Rule
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -24,11 +25,8 @@ from tsagent.netconfig.model import (
     OFF,
     VLAN,
     VRF,
-    Address,
     Device,
     Network,
-    Route,
-    Rule,
 )
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "networkd_namespace.sh")

@@ -12,6 +12,7 @@ import pytest
 
 from tsagent import netconfig
 from tsagent.netconfig import renderers
+from tsagent.netconfig.addressing import Address, Route, Rule
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -23,11 +24,8 @@ from tsagent.netconfig.model import (
     OFF,
     VLAN,
     VRF,
-    Address,
     Device,
     Network,
-    Route,
-    Rule,
 )
 
 MAC = "52:54:00:aa:00:01"

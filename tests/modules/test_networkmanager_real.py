@@ -12,7 +12,8 @@ import subprocess
 import pytest
 
 from tsagent.netconfig import renderers
-from tsagent.netconfig.model import BRIDGE, ETHERNET, Address, Device, Network, Route, Rule
+from tsagent.netconfig.addressing import Address, Route, Rule
+from tsagent.netconfig.model import BRIDGE, ETHERNET, Device, Network
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "networkmanager_namespace.sh")
 pytestmark = [

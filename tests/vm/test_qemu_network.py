@@ -11,19 +11,8 @@ import qemu_network
 from qemu_network import mac
 
 from tsagent.netconfig import renderers
-from tsagent.netconfig.model import (
-    BOND,
-    BRIDGE,
-    DUMMY,
-    ETHERNET,
-    VLAN,
-    VRF,
-    Address,
-    Device,
-    Network,
-    Route,
-    Rule,
-)
+from tsagent.netconfig.addressing import Address, Route, Rule
+from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, ETHERNET, VLAN, VRF, Device, Network
 
 pytestmark = [
     pytest.mark.vm,

@@ -4,7 +4,7 @@ Without it the answers to what arrives at a second card leave by the first, and 
 them. Source: Tencent Cloud, "Configuring ENI Within CVM" (the recipe for a second card).
 """
 
-from tsagent.netconfig.model import Route, Rule
+from tsagent.netconfig.addressing import Route, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

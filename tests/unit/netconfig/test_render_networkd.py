@@ -3,6 +3,7 @@
 import pytest
 
 from tsagent.netconfig import renderers
+from tsagent.netconfig.addressing import Address, Route, Rule
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -13,11 +14,8 @@ from tsagent.netconfig.model import (
     OFF,
     VLAN,
     VRF,
-    Address,
     Device,
     Network,
-    Route,
-    Rule,
 )
 
 MAC = "52:54:00:aa:00:01"

@@ -3,7 +3,8 @@
 import pytest
 
 from tsagent import netconfig
-from tsagent.netconfig.model import BOND, VLAN, Address, Device, Network, Route
+from tsagent.netconfig.addressing import Address, Route
+from tsagent.netconfig.model import BOND, VLAN, Device, Network
 from tsagent.netconfig.source_routing import separate
 
 MAC = "52:54:00:aa:00:01"

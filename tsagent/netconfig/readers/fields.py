@@ -2,7 +2,7 @@
 
 import re
 
-from tsagent.netconfig.model import Address
+from tsagent.netconfig.addressing import Address
 from tsagent.netconfig.values import Invalid, domain, mac_address, nameserver, number
 from tsagent.userdata import pointer
 

@@ -7,7 +7,8 @@ The service says nothing of IPv6 and of the MTU.
 Source: Tencent Cloud, "Configuring ENI Within CVM" (the recipe for a second card).
 """
 
-from tsagent.netconfig.model import Address, Device, Route
+from tsagent.netconfig.addressing import Address, Route
+from tsagent.netconfig.model import Device
 from tsagent.netconfig.readers import fields
 from tsagent.netconfig.source_routing import FIRST_TABLE, give_table, subnets_of
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tsagent.netconfig.model import Route, Rule
+from tsagent.netconfig.addressing import Route, Rule
 from tsagent.netconfig.readers import fields
 from tsagent.netconfig.values import Invalid, parsed_address
 
@@ -134,6 +134,6 @@ def _network(value: "Any") -> "Optional[str]":
         return None
     import ipaddress
 
-    from tsagent.netconfig.model import Address
+    from tsagent.netconfig.addressing import Address
 
     return str(ipaddress.ip_network(str(Address.parse(value)), strict=False))

@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional, Set
 
-    from tsagent.netconfig.model import Address, Device, Network
+    from tsagent.netconfig.addressing import Address
+    from tsagent.netconfig.model import Device, Network
 
 _TYPES = (
     "dhcp", "dhcp4", "dhcp6", "ipv6_dhcpv6-stateful", "ipv6_dhcpv6-stateless", "ipv6_slaac", "static",

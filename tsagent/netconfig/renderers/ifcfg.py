@@ -17,7 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-    from tsagent.netconfig.model import Address, Network
+    from tsagent.netconfig.addressing import Address
+    from tsagent.netconfig.model import Network
     from tsagent.netconfig.renderers import Options
 
 DIRECTORY = "/etc/sysconfig/network-scripts"

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple
 
-    from tsagent.netconfig.model import Address
+    from tsagent.netconfig.addressing import Address
     from tsagent.netconfig.renderers.ifcfg_sheet import Sheet
 
 # resolv.conf(5): how many the resolver of el7 (glibc 2.17) reads of each.

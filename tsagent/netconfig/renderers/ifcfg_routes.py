@@ -4,14 +4,14 @@ Source: sysconfig.txt of initscripts and what its ifup-eth and ifup-routes do;
 nm-settings-ifcfg-rh(5) and what the plugin does. Where they differ, `Sheet.managed` says who reads.
 """
 
-from tsagent.netconfig.model import Route
+from tsagent.netconfig.addressing import Route
 from tsagent.netconfig.values import mask_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
-    from tsagent.netconfig.model import Rule
+    from tsagent.netconfig.addressing import Rule
     from tsagent.netconfig.renderers.ifcfg_sheet import Sheet
 
 MAIN_TABLE = 254

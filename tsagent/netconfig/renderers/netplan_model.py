@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Container, Dict, List
 
-    from tsagent.netconfig.model import Address, Device, Network, Route
+    from tsagent.netconfig.addressing import Address, Route
+    from tsagent.netconfig.model import Device, Network
     from tsagent.netconfig.renderers import Options
 
 _NAME = "netplan"

@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List, Optional, Tuple
 
-    from tsagent.netconfig.model import Device, Network, Route, Rule
+    from tsagent.netconfig.addressing import Route, Rule
+    from tsagent.netconfig.model import Device, Network
 
 # The daemon wants a priority on every rule. The kernel's own are 0, 32766 and 32767.
 _RULE_PRIORITY = 30000

@@ -6,7 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-    from tsagent.netconfig.model import Device, Route
+    from tsagent.netconfig.addressing import Route
+    from tsagent.netconfig.model import Device
     from tsagent.netconfig.renderers.relations import Relations
 
 

@@ -9,7 +9,8 @@ addresses come is one method.
 
 import copy
 
-from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, VRF, Route, Rule
+from tsagent.netconfig.addressing import Route, Rule
+from tsagent.netconfig.model import BOND, BRIDGE, DUMMY, VRF
 from tsagent.netconfig.options import Options
 
 from . import ifcfg_model, keyfile_model, netplan_model, networkd_model, read, values

@@ -6,6 +6,7 @@ tests of completeness and of reading back take their settings from here.
 
 import copy
 
+from tsagent.netconfig.addressing import Address, Route, Rule
 from tsagent.netconfig.model import (
     BOND,
     BRIDGE,
@@ -18,11 +19,8 @@ from tsagent.netconfig.model import (
     OFF,
     VLAN,
     VRF,
-    Address,
     Device,
     Network,
-    Route,
-    Rule,
 )
 from tsagent.netconfig.options import OFFLOADS, Options
 
